@@ -1,0 +1,15 @@
+"""The table of clusterers: codes in, units out."""
+
+from __future__ import annotations
+
+from outcrop.registry import Registry
+
+CLUSTERERS = Registry(
+    "clusterer",
+    {
+        "kmeans": "outcrop.clustering.kmeans:KMeans",
+        "mixture": "outcrop.clustering.mixture:Mixture",
+    },
+)
+
+__all__ = ["CLUSTERERS"]

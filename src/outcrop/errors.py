@@ -1,0 +1,71 @@
+"""The errors that a user can cause, each a sentence that names the value, the rule and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class OutcropError(Exception):
+    """Base of every error that Outcrop raises on purpose.
+
+    The command line prints it as one line and exits with 2; anything else that escapes is a bug.
+    """
+
+
+class InputError(OutcropError, ValueError):
+    """An argument, a file or a combination of them cannot be used."""
+
+
+class SceneError(InputError):
+    """A scene cannot be opened or read, or holds nothing to map."""
+
+
+class RecipeError(InputError):
+    """A recipe, or an option that overrides it, is not valid."""
+
+
+class ModelError(InputError):
+    """A saved model is missing, damaged, too new, or made for other bands."""
+
+
+class ReferenceMapError(InputError):
+    """A reference map cannot be read or does not fit the map."""
+
+
+class OutputError(OutcropError):
+    """A result cannot be written where it was asked for."""
+
+
+class MissingExtraError(OutcropError):
+    """A part of Outcrop that is installed separately is missing."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the extra {extra!r}; install it with: pip install 'outcrop[{extra}]'"
+        )
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Word the message for a name that a table does not hold.
+
+    Parameters
+    ----------
+    kind : str
+        What the name should be, such as ``"sensor"``.
+    name : str
+        The name given.
+    known : iterable of str
+        The names that exist.
+
+    Returns
+    -------
+    str
+        A sentence with the nearest known name, if one is near, and all of them.
+    """
+    names = sorted(known)
+    near = get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.6)
+    hint = ""
+    if near:
+        hint = f" (did you mean {next(n for n in names if n.lower() == near[0])!r}?)"
+    return f"unknown {kind} {name!r}{hint}; known: {', '.join(names) or 'none'}"

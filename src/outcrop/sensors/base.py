@@ -1,0 +1,101 @@
+"""What a band and a sensor are: records, without code of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from outcrop.errors import SceneError, unknown_name
+
+Quantity = Literal["reflectance", "radiance", "emissivity", "feature", "unknown"]
+QUANTITIES: tuple[str, ...] = get_args(Quantity)
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of an instrument or of a scene.
+
+    Parameters
+    ----------
+    name : str
+        The sensor's own name, such as ``"B8A"``.
+    wavelength_um, fwhm_um : float or None
+        Centre and full width at half maximum, in micrometres.
+    gsd_m : float or None
+        Ground sampling distance, in metres.
+    common_name : str or None
+        Common name of the STAC EO extension, such as ``"swir16"``.
+    quantity : str
+        What the values are once read: reflectance (0-1), radiance
+        (W m-2 sr-1 um-1), emissivity (0-1), feature or unknown.
+    """
+
+    name: str
+    wavelength_um: float | None = None
+    fwhm_um: float | None = None
+    gsd_m: float | None = None
+    common_name: str | None = None
+    quantity: Quantity = "unknown"
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """An instrument: its bands and the orders in which files usually stack them.
+
+    Parameters
+    ----------
+    name, title : str
+        Name on the command line, and for people.
+    bands : tuple of Band
+        All bands, in the order of the product.
+    default : tuple of str
+        Bands used unless others are asked for: those of the sunlit surface.
+    stacks : tuple of tuple of str
+        Usual band orders of files that do not name their bands; no two of
+        one length.
+    source : str
+        Where the numbers come from.
+    """
+
+    name: str
+    title: str
+    bands: tuple[Band, ...]
+    default: tuple[str, ...]
+    stacks: tuple[tuple[str, ...], ...]
+    source: str
+
+    def band(self, label: str) -> Band:
+        """Find a band by its own name or its common name, whatever the case.
+
+        ``B2`` and ``B02`` are the same band.
+
+        Raises
+        ------
+        SceneError
+            If the sensor has no such band.
+        """
+        wanted = _plain(label)
+        for band in self.bands:
+            if wanted in (_plain(band.name), _plain(band.common_name or band.name)):
+                return band
+        raise SceneError(
+            f"{self.title}: " + unknown_name("band", label, [b.name for b in self.bands])
+        )
+
+    @property
+    def default_bands(self) -> tuple[Band, ...]:
+        """The bands used unless others are asked for."""
+        return tuple(self.band(name) for name in self.default)
+
+
+def _plain(label: str) -> str:
+    """``B02`` and ``b2`` to the same string; ``B8A`` stays itself."""
+    text = label.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
+    if text.startswith("b") and text[1:2].isdigit():
+        text = "b" + text[1:].lstrip("0")
+    return text
+
+
+def table(*rows: tuple[str, str | None, float, float, float]) -> tuple[Band, ...]:
+    """Make bands of (name, common name, wavelength um, FWHM um, ground sampling m)."""
+    return tuple(Band(n, w, f, g, c) for n, c, w, f, g in rows)
