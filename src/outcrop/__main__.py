@@ -1,0 +1,44 @@
+"""The entry point: what goes wrong becomes one line, and an exit code that scripts can use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns 0, 2 after a user's mistake, 130 after Ctrl-C."""
+    import typer
+
+    from outcrop.cli import app
+    from outcrop.errors import OutcropError
+
+    # Typer's own copy of click or the package, depending on its version.
+    usage_error = typer.BadParameter.__bases__[0]
+    click_error = usage_error.__bases__[0]
+
+    try:
+        code = app(args=None if argv is None else list(argv), prog_name="outcrop",
+                   standalone_mode=False)  # fmt: skip
+    except usage_error as error:
+        where = error.ctx.command_path if error.ctx else "outcrop"
+        return _fail(f"{error.format_message()} (see: {where} --help)")
+    except click_error as error:
+        return _fail(error.format_message())
+    except OutcropError as error:
+        return _fail(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        print("outcrop: stopped; nothing was left behind", file=sys.stderr)
+        return 130
+    except MemoryError:
+        return _fail("not enough memory; fit on fewer pixels with --sample, or cut with --aoi")
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str) -> int:
+    print("outcrop: error: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

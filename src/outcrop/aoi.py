@@ -1,0 +1,82 @@
+"""An area of interest cut out of a scene."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outcrop.errors import SceneError
+from outcrop.source import MaskedSource, Source, Window
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+
+def clip(source: Source, path: str) -> Source:
+    """Cut a scene to the polygons of any vector file that pyogrio reads.
+
+    The grid shrinks to the area's bounds, on the scene's own pixels; a pixel counts if its
+    centre lies inside. Vectors in another CRS are reprojected.
+
+    Raises
+    ------
+    SceneError
+        If the file cannot be read, holds no polygon, or does not touch the scene.
+    """
+    shapes = _read_polygons(path, source.grid.crs, source.name)
+    window = _window(source.grid, shapes.total_bounds)
+    if window is None:
+        raise SceneError(
+            f"the area {path} lies outside the scene {source.name}; check both in a GIS "
+            f"(scene bounds: {_say_bounds(source.grid)}; area bounds in the same CRS: "
+            f"{', '.join(f'{v:.6g}' for v in shapes.total_bounds)})"
+        )
+    return MaskedSource(source, window, tuple(g.__geo_interface__ for g in shapes.geometry))
+
+
+def _read_polygons(path: str, crs: Any, scene: str) -> Any:
+    import geopandas
+
+    if not Path(path).exists():
+        raise SceneError(f"the area {path} does not exist; check --aoi")
+    try:
+        frame = geopandas.read_file(path)
+    except Exception as error:  # pyogrio and GEOS raise several unrelated kinds
+        raise SceneError(
+            f"the area {path} cannot be read as vector data ({str(error).splitlines()[0]})"
+        ) from None
+    if not hasattr(frame, "geometry") or frame.empty:
+        raise SceneError(f"the area {path} holds no features; --aoi needs polygons")
+    frame = frame[frame.geometry.notna()]
+    frame = frame[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
+    if frame.empty:
+        raise SceneError(f"the area {path} holds no polygon; --aoi needs polygons")
+    if crs is None:
+        return frame  # a scene without CRS: the area is in columns and rows
+    if frame.crs is None:
+        raise SceneError(
+            f"the area {path} has no CRS but {scene} has ({crs}); set it first "
+            "(ogr2ogr -a_srs EPSG:…)"
+        )
+    return frame.to_crs(str(crs))
+
+
+def _window(grid: GeoBox, bounds: Any) -> Window | None:
+    """Smallest window of whole pixels around bounds (left, bottom, right, top)."""
+    left, bottom, right, top = bounds
+    corners = [~grid.affine * xy for xy in ((left, top), (right, top), (left, bottom))]
+    corners.append(~grid.affine * (right, bottom))
+    if not all(math.isfinite(v) for corner in corners for v in corner):
+        return None
+    cols, rows = zip(*corners, strict=True)
+    first = max(0, math.floor(min(rows))), max(0, math.floor(min(cols)))
+    last = min(grid.shape[0], math.ceil(max(rows))), min(grid.shape[1], math.ceil(max(cols)))
+    if last[0] <= first[0] or last[1] <= first[1]:
+        return None
+    return Window(*first, last[0] - first[0], last[1] - first[1])
+
+
+def _say_bounds(grid: GeoBox) -> str:
+    box = grid.extent.boundingbox
+    return ", ".join(f"{v:.6g}" for v in (box.left, box.bottom, box.right, box.top))

@@ -1,0 +1,123 @@
+"""What a notebook calls: a scene as a cube, and a cube as a map."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from outcrop.config import Input, Recipe, load_recipe, with_step
+from outcrop.config import check_recipe as _check
+from outcrop.source import Source
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from outcrop.pipeline import Result
+
+
+def open_scene(
+    *scenes: str | Path,
+    sensor: str | None = None,
+    bands: Sequence[str | float] | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+    nodata: float | None = None,
+    aoi: str | Path | None = None,
+) -> xr.DataArray:
+    """Open a scene as a lazy cube; pixels are read when they are asked for.
+
+    Parameters
+    ----------
+    *scenes : str or Path
+        A raster that GDAL opens, or band files joined by commas (``"B2.tif,B3.tif"``).
+        Several scenes of one grid system make one mosaic, the first on top.
+    sensor : str, optional
+        Name of the instrument where the file does not say its bands: ``"landsat8"``.
+    bands : sequence of str or float, optional
+        The sensor's band names, STAC common names or wavelengths (um): in the order of the
+        file where it does not name its bands, else a choice among them.
+    scale, offset : float, optional
+        Reflectance = stored value × scale + offset.
+    nodata : float, optional
+        Stored value that means no data, instead of the file's own tag.
+    aoi : str or Path, optional
+        Vector file of polygons; pixels outside become NaN and the grid shrinks to its bounds.
+
+    Returns
+    -------
+    DataArray of float32, dimensions (band, y, x)
+        NaN where there is no data; ``wavelength`` and ``fwhm`` in um and ``quantity`` are
+        coordinates on ``band``.
+
+    Raises
+    ------
+    SceneError
+        If a file is missing or no raster, bands do not fit, or the area lies outside.
+    """
+    from outcrop.cube import to_cube
+    from outcrop.opening import open_sources
+
+    options = Input(
+        sensor=sensor,
+        bands=tuple(str(b) for b in bands) if bands is not None else None,
+        scale=scale,
+        offset=offset,
+        nodata=nodata,
+        aoi=str(aoi) if aoi is not None else None,
+    )
+    return to_cube(open_sources([str(s) for s in scenes], options))
+
+
+def map_units(
+    cube: xr.DataArray | Source,
+    recipe: Recipe | str | Path = "default",
+    out: str | Path = "outcrop-out",
+    *,
+    units: int | Literal["auto"] | None = None,
+    seed: int | None = None,
+    like: str | Path | None = None,
+    overwrite: bool = False,
+) -> Result:
+    """Map the spectral units of a cube and publish the result as a folder.
+
+    Parameters
+    ----------
+    cube : DataArray
+        As `open_scene` gives it, whole or cut, or any (band, y, x) array like it.
+    recipe : Recipe, str or Path
+        A recipe, the name of one, or a TOML file.
+    out : str or Path
+        The folder to make.
+    units : int or "auto", optional
+        Number of units (2-254) instead of the recipe's.
+    seed : int, optional
+        Of everything random, instead of the recipe's.
+    like : str or Path, optional
+        ``legend.json`` of another run whose unit numbers, names and colours to take over.
+    overwrite : bool
+        Replace a result that Outcrop wrote there earlier.
+
+    Returns
+    -------
+    Result
+        With ``units`` (a lazy array), ``legend``, ``metrics`` and ``folder``.
+
+    Raises
+    ------
+    OutcropError
+        Of the kind that fits; nothing is left behind.
+    """
+    from outcrop.cube import as_source
+    from outcrop.pipeline import map_scenes
+
+    settings = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    run: dict[str, Any] = {} if seed is None else {"seed": seed}
+    settings = dataclasses.replace(
+        settings,
+        clusterer=with_step(settings.clusterer, n_units=units),
+        run=dataclasses.replace(settings.run, **run),
+    )
+    _check(settings)
+    return map_scenes(as_source(cube), settings, out, overwrite=overwrite, like=like)

@@ -1,0 +1,155 @@
+"""Applying a model: one pass over a scene, every block by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop import engine
+from outcrop.engine import Block
+from outcrop.grid import row_areas
+from outcrop.model import Model
+from outcrop.products.figure import choose_composite
+from outcrop.products.raster import cog_writer, overview_step
+from outcrop.products.style import colour_table
+from outcrop.source import Source, valid_mask
+from outcrop.unitstats import TileSums, UnitSums
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one pass over a scene leaves in memory.
+
+    Parameters
+    ----------
+    sums : UnitSums
+        Of the final labels.
+    composite : ndarray of float32, shape (3, y, x)
+        Every ``step``-th pixel of the three bands shown.
+    composite_bands : tuple of int
+    step : int
+    """
+
+    sums: UnitSums
+    composite: NDArray[np.float32]
+    composite_bands: tuple[int, ...]
+    step: int
+
+
+@dataclass(frozen=True)
+class _Result:
+    labels: NDArray[np.uint8]
+    sums: list[tuple[tuple[int, int], UnitSums]]
+    composite: NDArray[np.float32]
+    code: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Label:
+    """The work on one block: bands in, final labels of the core out."""
+
+    model: Model
+    filters: tuple[Any, ...]
+    areas: NDArray[np.float64] = field(repr=False)
+    shown: tuple[int, ...]
+    step: int
+    code_width: int
+
+    def __call__(self, data: NDArray[np.float32], block: Block) -> _Result:
+        mask = valid_mask(data)
+        labels = np.zeros(mask.shape, np.uint8)
+        code = np.full((self.code_width, *mask.shape), np.nan, np.float32)
+        if mask.any():
+            codes = self.model.codes(np.ascontiguousarray(data[:, mask].T))
+            labels[mask] = self.model.assign(codes)
+            if self.code_width:
+                code[:, mask] = codes.T
+        for step in self.filters:
+            labels = step(labels)
+        cut = block.core.inside(block.outer)
+        core, final = data[:, *cut], np.ascontiguousarray(labels[cut])
+        return _Result(
+            labels=final,
+            sums=[
+                (place, self._sums(core, final, tile.inside(block.core), tile.row))
+                for place, tile in engine.tiles(block.core)
+            ],
+            composite=core[list(self.shown), :: self.step, :: self.step].copy(),
+            code=code[:, *cut],
+        )
+
+    def _sums(
+        self,
+        data: NDArray[np.float32],
+        labels: NDArray[np.uint8],
+        tile: tuple[slice, slice],
+        row: int,
+    ) -> UnitSums:
+        part = labels[tile]
+        return UnitSums.of_tile(data[:, *tile], part, self.areas[row : row + len(part)])
+
+
+def apply_model(
+    model: Model,
+    source: Source,
+    folder: Path,
+    *,
+    threads: int = 0,
+    block: int = 1024,
+    save_code: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Applied:
+    """Write ``units.tif`` (and ``code.tif``) of a scene into a folder.
+
+    The result depends on the model and the pixels alone: not on ``threads``, not on ``block``.
+
+    Raises
+    ------
+    SceneError, OutputError
+        If the scene cannot be read to its end or the rasters cannot be written.
+    """
+    grid = source.grid
+    step = overview_step(grid.shape)
+    shown = tuple(choose_composite(model.bands))
+    composite = np.full((3, -(-grid.shape[0] // step), -(-grid.shape[1] // step)), np.nan, "f4")
+    width = _code_width(model) if save_code else 0
+    work = _Label(model, model.filters, row_areas(grid), shown, step, width)
+    sums = TileSums()
+    codes = _code_writer(folder, grid, width) if save_code else None
+    labels = cog_writer(folder / "units.tif", grid, colours=colour_table(model.legend))
+    with labels as write, codes or nullcontext() as write_code:
+
+        def sink(block: Block, result: _Result) -> None:
+            write(block.core, result.labels)
+            if write_code is not None:
+                write_code(block.core, result.code)
+            for place, part in result.sums:
+                sums.add(place, part)
+            row, col = block.core.row // step, block.core.col // step
+            height, width = result.composite.shape[1:]
+            composite[:, row : row + height, col : col + width] = result.composite
+
+        engine.run(
+            source, work, sink,
+            halo=sum(f.halo for f in model.filters), size=block, threads=threads,
+            progress=progress,
+        )  # fmt: skip
+    return Applied(sums.total(), composite, shown, step)
+
+
+def _code_width(model: Model) -> int:
+    return int(model.codes(np.zeros((1, len(model.bands)), np.float32)).shape[1])
+
+
+def _code_writer(folder: Path, grid: Any, width: int) -> Any:
+    names = [f"code {i + 1}" for i in range(width)]
+    return cog_writer(
+        folder / "code.tif", grid, bands=width, dtype="float32", nodata=float("nan"),
+        resampling="average", names=names,
+    )  # fmt: skip

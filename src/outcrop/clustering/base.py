@@ -1,0 +1,148 @@
+"""What the clusterers share: the number of units, their scores, and units without rows."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from outcrop.clustering import selection
+from outcrop.clustering.selection import Candidate, Subsample
+from outcrop.errors import InputError
+from outcrop.estimator import Estimator, in_batches
+
+Rows = NDArray[np.float32]
+
+
+class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
+    """A clusterer that assigns each row by itself, and can choose the number of units.
+
+    A subclass takes the parameters named here and defines ``_train(rows, n_units, seed)``,
+    ``_unit(batch)`` (the 0-based unit of each row of a batch, ties to the lowest),
+    ``_inertia(rows)`` and, for mixtures, ``_bic(rows)``.
+    """
+
+    _facts: ClassVar[tuple[str, ...]] = ("n_features_in_", "n_units_", "n_iter_", "selection_")
+
+    n_units: int | Literal["auto"]
+    min_units: int
+    max_units: int
+    n_curve_rows: int
+    random_state: int | None
+    labels_: NDArray[Any]
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:  # noqa: ARG002
+        """Find the units.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, columns)
+            Rows without NaN.
+        y : ignored
+            The place for a start from given units (0-based, -1 where unknown) in clusterers
+            that take one; these two don't.
+
+        Raises
+        ------
+        InputError
+            If a number of units is out of range, or there are fewer distinct rows than units.
+        """
+        rows = validate_data(self, X, dtype=np.float32, order="C", ensure_min_samples=2)
+        rng = np.random.default_rng(self.random_state)
+        # Drawn first, so that a number found by "auto" gives the same units when it is given.
+        seed = _seed(rng)
+        n_units = self._check(rows)
+        sample = Subsample(rows, self.n_curve_rows, rng)
+        if n_units is None:
+            self.selection_ = self._select(sample, rng)
+            n_units = self.selection_["chosen"]
+        self._train(rows, n_units, seed)
+        self.labels_ = self._assign(rows)
+        self._drop_empty(rows, n_units)
+        self.n_units_ = int(self.labels_.max()) + 1
+        if self.n_units != "auto":
+            self.selection_ = selection.given(sample, n_units, self._candidate(sample.rows))
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int32]:
+        """Return the 0-based unit of each row, shape (n,).
+
+        The unit of a row does not depend on the other rows; ties go to the lowest.
+        """
+        check_is_fitted(self, "n_units_")
+        return self._assign(validate_data(self, X, dtype=np.float32, reset=False))
+
+    def _train(self, rows: Rows, n_units: int, seed: int) -> None:
+        raise NotImplementedError
+
+    def _unit(self, batch: Rows) -> NDArray[np.intp]:
+        raise NotImplementedError
+
+    def _inertia(self, rows: Rows) -> float:
+        raise NotImplementedError
+
+    def _bic(self, rows: Rows) -> float | None:  # noqa: ARG002
+        return None
+
+    def _assign(self, rows: Rows) -> NDArray[np.int32]:
+        return in_batches(self._unit, rows, 0, np.int32)
+
+    def _check(self, rows: Rows) -> int | None:
+        """Return the number of units asked for, None for "auto", once it is possible."""
+        if self.n_units != "auto":
+            n_units = selection.check_units("n_units", self.n_units)
+            selection.check_distinct(rows, n_units)
+            return n_units
+        least = selection.check_units("min_units", self.min_units)
+        if selection.check_units("max_units", self.max_units) < least:
+            raise InputError(
+                f"max_units is {self.max_units}, less than min_units, {least}; swap the two"
+            )
+        selection.check_distinct(rows, least)
+        return None
+
+    def _select(self, sample: Subsample, rng: np.random.Generator) -> dict[str, Any]:
+        selection.check_distinct(sample.rows, self.min_units)
+        most = min(self.max_units, selection.distinct_rows(sample.rows, self.max_units))
+        numbers = range(self.min_units, most + 1)
+        seeds = {k: _seed(rng) for k in numbers}
+        return selection.select(
+            sample,
+            numbers,
+            lambda k: self._trained(sample.rows, k, seeds[k])._candidate(sample.rows),
+        )
+
+    def _trained(self, rows: Rows, n_units: int, seed: int) -> Self:
+        """Return another of the same parameters with so many units."""
+        other: Self = clone(self)
+        with warnings.catch_warnings():
+            # One of many candidates that stops a little early is no news to the user.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            other._train(rows, n_units, seed)
+        return other
+
+    def _candidate(self, rows: Rows) -> Candidate:
+        return Candidate(self._assign(rows), self._inertia(rows), self._bic(rows))
+
+    def _drop_empty(self, rows: Rows, n_units: int) -> None:
+        """Leave out units that no row of the fit belongs to, and say so."""
+        used = np.unique(self.labels_)
+        if len(used) == n_units:
+            return
+        warnings.warn(
+            f"{n_units - len(used)} of {n_units} units hold none of the {len(rows)} rows "
+            "and were left out",
+            stacklevel=3,
+        )
+        for name in self._by_unit:
+            setattr(self, name, getattr(self, name)[used])
+        self.labels_ = self._assign(rows)
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31 - 1))

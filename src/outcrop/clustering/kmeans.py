@@ -1,0 +1,97 @@
+"""k-means."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import sklearn.cluster
+from numpy.typing import NDArray
+
+from outcrop.clustering.base import Clusterer, Rows
+
+
+class KMeans(Clusterer):
+    """k-means (Lloyd 1982) from k-means++ starts (Arthur & Vassilvitskii 2007).
+
+    Parameters
+    ----------
+    n_units : "auto" or int, default "auto"
+        Number of units, 2-254. "auto" is the elbow of the inertia by kneedle or, where the
+        curve has none, the best silhouette.
+    min_units, max_units : int, default 2, 20
+        The range that "auto" looks at.
+    n_init : int, default 4
+        Starts; the one with the least inertia is kept.
+    max_iter : int, default 300
+        The most iterations of each start.
+    tol : float, default 1e-4
+        Movement of the centres, as a part of the mean variance, at which to stop.
+    n_curve_rows : int, default 20000
+        Rows, drawn at random, that numbers of units are compared and scored on.
+    random_state : int or None
+        Seed of starts and drawn rows.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of float32, shape (n_units_, columns)
+    labels_ : ndarray of int32, shape (n,)
+        0-based unit of each row of the fit.
+    n_units_, n_iter_ : int
+    selection_ : dict
+        The numbers compared, their scores, ``chosen`` and ``rule``; see `selection.select`.
+    """
+
+    _arrays: ClassVar[tuple[str, ...]] = ("cluster_centers_",)
+    _by_unit: ClassVar[tuple[str, ...]] = ("cluster_centers_",)
+
+    def __init__(
+        self,
+        n_units: int | Literal["auto"] = "auto",
+        min_units: int = 2,
+        max_units: int = 20,
+        n_init: int = 4,
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        n_curve_rows: int = 20_000,
+        random_state: int | None = None,
+    ) -> None:
+        self.n_units = n_units
+        self.min_units = min_units
+        self.max_units = max_units
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_curve_rows = n_curve_rows
+        self.random_state = random_state
+
+    def _train(self, rows: Rows, n_units: int, seed: int) -> None:
+        model = lloyd(rows, n_units, seed, n_init=self.n_init, max_iter=self.max_iter, tol=self.tol)
+        self.cluster_centers_ = np.asarray(model.cluster_centers_, np.float32)
+        self.n_iter_ = int(model.n_iter_)
+
+    def _unit(self, batch: Rows) -> NDArray[np.intp]:
+        return nearest(batch, self.cluster_centers_)
+
+    def _inertia(self, rows: Rows) -> float:
+        return inertia(rows, self.cluster_centers_[self._assign(rows)])
+
+
+def lloyd(rows: Rows, n_units: int, seed: int, **settings: Any) -> Any:
+    """Return scikit-learn's k-means, fitted: on one core its full Lloyd is the fastest."""
+    return sklearn.cluster.KMeans(n_units, random_state=seed, **settings).fit(rows)
+
+
+def nearest(batch: Rows, centers: Rows) -> NDArray[np.intp]:
+    """Return the index of the nearest centre for rows of shape (n, columns)."""
+    # About the centres' own mean, for the squares' difference to keep its digits.
+    origin = centers.mean(axis=0)
+    moved = centers - origin
+    # |x - c|² less |x|², which is the same for every centre; argmin takes the lowest of ties.
+    apart = (moved * moved).sum(axis=1) - 2 * ((batch - origin) @ moved.T)
+    return np.asarray(apart.argmin(axis=1))
+
+
+def inertia(rows: Rows, centers: Rows) -> float:
+    """Return the sum of squared distances of rows (n, columns) to their centres, the same shape."""
+    return float(np.square(rows - centers, dtype=np.float64).sum())

@@ -1,0 +1,270 @@
+"""Recipes: what is done to a scene, as TOML outside and frozen dataclasses inside."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from outcrop.errors import RecipeError, unknown_name
+from outcrop.registry import Registry
+
+SCHEMA = 1
+DEFAULT_RECIPE = "default"
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the scene's files do not say of themselves.
+
+    ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
+    ``scale`` and ``offset`` turn stored numbers into reflectance.
+    """
+
+    sensor: str | None = None
+    bands: tuple[str, ...] | None = None
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    aoi: str | None = None
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How each band is scaled: ``minmax`` (0-1), ``standard`` (mean 0, sd 1) or ``none``."""
+
+    scale: str = "standard"
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is computed from the bands before scaling: ``none`` or their ``log``."""
+
+    transform: str = "none"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A named entry of a table and the parameters that differ from its defaults."""
+
+    name: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Products:
+    """What is written beside the default products."""
+
+    save_code: bool = False
+    title: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the run is carried out.
+
+    ``sample`` is the number of pixels that models are fitted on, or ``"all"``. ``threads``
+    (0: one a core) and ``block`` change the speed and never the map; ``fit_threads`` is
+    fixed because the last bits of a fit depend on it.
+    """
+
+    seed: int = 0
+    sample: int | Literal["all"] = 200_000
+    fit_threads: int = 1
+    threads: int = 0
+    block: int = 1024
+    device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole recipe; see `load_recipe` for the named ones."""
+
+    reducer: Step
+    clusterer: Step
+    schema: int = SCHEMA
+    input: Input = Input()
+    preprocess: Preprocess = Preprocess()
+    features: Features = Features()
+    refine: tuple[Step, ...] = ()
+    products: Products = Products()
+    run: Run = Run()
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes that come with Outcrop, the default first."""
+    folder = resources.files("outcrop.recipes")
+    names = sorted(p.name[:-5] for p in folder.iterdir() if p.name.endswith(".toml"))
+    return (DEFAULT_RECIPE, *(n for n in names if n != DEFAULT_RECIPE))
+
+
+def load_recipe(name_or_path: str | Path = DEFAULT_RECIPE) -> Recipe:
+    """Read a recipe by name, or from a TOML file such as the ``run.toml`` of a run.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe or file, or it is not valid; the message names the key.
+    """
+    text, origin = _recipe_text(name_or_path)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{origin} is not valid TOML: {error}") from None
+    return parse_recipe(data, origin)
+
+
+def _recipe_text(name_or_path: str | Path) -> tuple[str, str]:
+    name = str(name_or_path)
+    if name in recipe_names():
+        return (resources.files("outcrop.recipes") / f"{name}.toml").read_text("utf-8"), name
+    path = Path(name_or_path)
+    if path.is_file():
+        try:
+            return path.read_text("utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"recipe {name}: cannot be read as text ({error})") from None
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        raise RecipeError(f"recipe file {name} does not exist; check the path")
+    raise RecipeError(unknown_name("recipe", name, recipe_names()) + "; or give a .toml file")
+
+
+def parse_recipe(data: Mapping[str, Any], origin: str = "recipe") -> Recipe:
+    """Check a recipe as read from TOML; its ``[provenance]`` is ignored.
+
+    Raises
+    ------
+    RecipeError
+        If a key is unknown (the nearest known one is named) or a value of the wrong kind.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    tables = {k: v for k, v in data.items() if k != "provenance"}
+    schema = tables.get("schema")
+    if schema != SCHEMA:
+        raise RecipeError(
+            f"{origin}: schema = {schema!r}, but this version of Outcrop reads schema = {SCHEMA}; "
+            "add that line, or update Outcrop if the recipe is newer"
+        )
+    for key in ("reducer", "clusterer"):
+        tables[key] = _split_step(tables.get(key), f"{origin}: [{key}]")
+    refine = tables.get("refine", [])
+    if not isinstance(refine, list):
+        raise RecipeError(f"{origin}: [[refine]] takes double brackets, once for each step")
+    tables["refine"] = [_split_step(s, f"{origin}: [[refine]]") for s in refine]
+    _refuse_unknown_keys(tables, origin)
+    try:
+        recipe = TypeAdapter(Recipe).validate_python(tables)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"] if p != "params")
+        raise RecipeError(
+            f"{origin}: {where} = {first['input']!r} is not valid: {first['msg']}"
+        ) from None
+    check_recipe(recipe, origin)
+    return recipe
+
+
+def _split_step(table: Any, where: str) -> dict[str, Any]:
+    if not isinstance(table, dict) or not isinstance(table.get("name"), str):
+        raise RecipeError(f"{where} needs a name, such as name = \"pca\"; got {table!r}")
+    return {"name": table["name"], "params": {k: v for k, v in table.items() if k != "name"}}
+
+
+def _refuse_unknown_keys(tables: Mapping[str, Any], origin: str) -> None:
+    plain = {f.name: f.default for f in fields(Recipe)}
+    for key, value in tables.items():
+        if key not in plain:
+            raise RecipeError(f"{origin}: " + unknown_name("table", key, plain))
+        if dataclasses.is_dataclass(plain[key]):
+            if not isinstance(value, dict):
+                raise RecipeError(f"{origin}: [{key}] must be a table; got {value!r}")
+            known = [f.name for f in fields(plain[key])]
+            for name in value:
+                if name not in known:
+                    raise RecipeError(f"{origin}: [{key}] " + unknown_name("key", name, known))
+
+
+def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
+    """Check what needs the tables: names of steps and of their parameters, and ranges.
+
+    Raises
+    ------
+    RecipeError
+        If a name is unknown or a number out of its range.
+    """
+    from outcrop.clustering import CLUSTERERS
+    from outcrop.features import TRANSFORMS
+    from outcrop.preprocess import SCALERS
+    from outcrop.reduction import REDUCERS
+    from outcrop.refinement import FILTERS
+
+    SCALERS.load(recipe.preprocess.scale)
+    TRANSFORMS.load(recipe.features.transform)
+    for table, step in (
+        (REDUCERS, recipe.reducer),
+        (CLUSTERERS, recipe.clusterer),
+        *((FILTERS, s) for s in recipe.refine),
+    ):
+        _check_step(table, step, origin)
+    run = recipe.run
+    if run.sample != "all" and run.sample < 2:
+        raise RecipeError(f"{origin}: run.sample = {run.sample}; it must be 2 or more, or \"all\"")
+    if run.block < 512 or run.block % 512:
+        raise RecipeError(f"{origin}: run.block = {run.block}; it must be a multiple of 512")
+    if run.fit_threads < 1 or run.threads < 0:
+        raise RecipeError(
+            f"{origin}: run.fit_threads = {run.fit_threads} must be 1 or more and "
+            f"run.threads = {run.threads} 0 (one a core) or more"
+        )
+    if not 0 <= run.seed < 2**32:
+        raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+
+
+def _check_step(table: Registry, step: Step, origin: str) -> None:
+    known = [p for p in inspect.signature(table.load(step.name)).parameters if p != "random_state"]
+    for name in step.params:
+        if name not in known:
+            raise RecipeError(
+                f"{origin}: [{table.kind}] {step.name}: " + unknown_name("parameter", name, known)
+            )
+
+
+def with_step(step: Step, name: str | None = None, **params: Any) -> Step:
+    """Change a step's name, its parameters, or both.
+
+    Another name starts from that entry's own defaults; the same name keeps what was set.
+    """
+    kept = step.params if name in (None, step.name) else {}
+    new = {k: v for k, v in params.items() if v is not None}
+    return replace(step, name=name or step.name, params={**kept, **new})
+
+
+def recipe_to_toml(recipe: Recipe, provenance: Mapping[str, Any] | None = None) -> str:
+    """Write a recipe, with what was resolved, as TOML that `load_recipe` reads back."""
+    import tomli_w
+
+    tables = _without_none(dataclasses.asdict(recipe))
+    for key in ("reducer", "clusterer"):
+        step = tables.pop(key)
+        tables[key] = {"name": step["name"], **step["params"]}
+    tables["refine"] = [{"name": s["name"], **s["params"]} for s in tables["refine"]]
+    order = ["schema", "input", "preprocess", "features", "reducer", "clusterer", "refine"]
+    out = {k: tables[k] for k in (*order, "products", "run")}
+    if provenance:
+        out["provenance"] = _without_none(dict(provenance))
+    return tomli_w.dumps(out)
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null: a missing key says it."""
+    if isinstance(value, Mapping):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(v) for v in value]
+    return value

@@ -1,0 +1,83 @@
+"""What a scene is taken for, in words and as data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from outcrop.sample import draw
+from outcrop.source import Source, file_paths
+
+#: Valid pixels that the ranges of bands are taken from.
+PIXELS = 20_000
+
+
+@dataclass(frozen=True)
+class Description:
+    """A scene's grid, bands and share of data; ``coverage`` is measured on ``looked_at`` pixels."""
+
+    name: str
+    files: tuple[str, ...]
+    shape: tuple[int, int]
+    crs: str | None
+    transform: tuple[float, ...]
+    bands: tuple[dict[str, Any], ...]
+    coverage: float
+    looked_at: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        rows, cols = self.shape
+        a, b, _, d, e, _ = self.transform
+        pixel = f"{(a * a + d * d) ** 0.5:g} x {(b * b + e * e) ** 0.5:g}"
+        unit = "CRS units" if self.crs else "no CRS: rows and columns"
+        lines = [
+            f"{self.name}",
+            f"  grid      {rows} rows x {cols} columns, pixel {pixel} ({unit})",
+            f"  CRS       {self.crs or 'none'}",
+            f"  data      {self.coverage:.1%} of {self.looked_at} pixels looked at",
+            f"  {'band':14} {'um':>8} {'fwhm':>7} {'common name':12} {'quantity':12} "
+            f"{'1%':>10} {'median':>10} {'99%':>10}",
+        ]
+        for band in self.bands:
+            low, middle, high = band["percentiles"]
+            lines.append(
+                f"  {band['name']:14} {_or_dash(band['wavelength_um']):>8} "
+                f"{_or_dash(band['fwhm_um']):>7} {band['common_name'] or '-':12} "
+                f"{band['quantity']:12} {low:>10.5g} {middle:>10.5g} {high:>10.5g}"
+            )
+        return "\n".join(lines)
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
+
+
+def describe(source: Source) -> Description:
+    """Describe a scene from its metadata and a sample of its pixels.
+
+    Raises
+    ------
+    SceneError
+        If it cannot be read or has no pixel with data in every band.
+    """
+    import numpy as np
+
+    sample = draw([source], PIXELS)
+    ranges = np.percentile(sample.rows, (1, 50, 99), axis=0).T
+    return Description(
+        name=source.name,
+        files=tuple(str(p) for p in file_paths(source)),
+        shape=tuple(source.grid.shape),
+        crs=str(source.grid.crs) if source.grid.crs is not None else None,
+        transform=tuple(source.grid.affine[:6]),
+        bands=tuple(
+            {**asdict(band), "percentiles": [float(v) for v in row]}
+            for band, row in zip(source.bands, ranges, strict=True)
+        ),
+        coverage=sample.valid / sample.seen,
+        looked_at=sample.seen,
+    )

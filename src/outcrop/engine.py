@@ -1,0 +1,187 @@
+"""The block engine: reads a source window by window, computes, and hands the results on in order.
+
+Nothing here holds an array of the scene's size, and nothing that is computed may depend on how
+the scene was cut: cores are multiples of `TILE`, halos give neighbourhood steps what they need,
+and results reach the sink in the order of the blocks whatever thread was first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.source import Source, Window
+
+#: The unit of everything that is cut: samples and statistics are taken by tiles of this size,
+#: so that they are the same for every block size.
+TILE = 512
+#: Bytes of input that may be in flight at once.
+IN_FLIGHT_BYTES = 512 * 2**20
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A core window and the window around it that is read."""
+
+    index: int
+    core: Window
+    outer: Window
+
+
+class Work(Protocol[R_co]):
+    """What is done to a block: data is (band, outer height, outer width). Must pickle."""
+
+    def __call__(self, data: NDArray[np.float32], block: Block) -> R_co: ...  # noqa: D102
+
+
+class Executor(Protocol):
+    """Runs tasks somewhere and yields their results in the order of the items."""
+
+    def map(self, task: Callable[[T], R], items: Sequence[T], in_flight: int) -> Iterator[R]:
+        """Yield ``task(item)`` for each item in order, at most ``in_flight`` started ahead."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalPool:
+    """Threads of this process; reading, BLAS and numba all let go of the interpreter."""
+
+    threads: int
+
+    def map(self, task: Callable[[T], R], items: Sequence[T], in_flight: int) -> Iterator[R]:
+        """Yield results in order; on an error or an interrupt nothing more is started."""
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="outcrop")
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                if len(waiting) >= in_flight:
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(task, item))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Task(Generic[R]):
+    source: Source
+    work: Work[R]
+
+    def __call__(self, block: Block) -> tuple[Block, R]:
+        return block, self.work(self.source.read(block.outer), block)
+
+
+def cut(
+    shape: tuple[int, int], size: int = 2 * TILE, *, halo: int = 0, striped: bool = False
+) -> list[Block]:
+    """Cut a grid into blocks.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the grid.
+    size : int
+        Side of a core, a multiple of `TILE`. Striped files get full-width groups of
+        `TILE` rows, since a square block would decode every strip again.
+    halo : int
+        Pixels around each core that are read too, cut at the edges of the grid.
+    striped : bool
+        Whether the file is stored in strips.
+
+    Returns
+    -------
+    list of Block
+        In row-major order; the cores tile the grid.
+    """
+    height, width = shape
+    tall, wide = (TILE, max(width, 1)) if striped else (size, size)
+    cores = [
+        Window(row, col, min(tall, height - row), min(wide, width - col))
+        for row in range(0, height, tall)
+        for col in range(0, width, wide)
+    ]
+    return [Block(i, core, core.grown(halo, shape)) for i, core in enumerate(cores)]
+
+
+def run(
+    source: Source,
+    work: Work[R],
+    sink: Callable[[Block, R], None],
+    *,
+    halo: int = 0,
+    size: int = 2 * TILE,
+    blocks: Sequence[Block] | None = None,
+    threads: int = 0,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Apply ``work`` to every block of a source and give the results to ``sink`` in order.
+
+    Parameters
+    ----------
+    source : Source
+    work : callable
+        ``work(data, block)``; runs in the executor's threads or processes.
+    sink : callable
+        ``sink(block, result)``; runs here, in the order of the blocks.
+    halo, size
+        As for `cut`.
+    blocks : sequence of Block, optional
+        The blocks to do instead of all.
+    threads : int
+        Threads of the local pool; 0 is one a core.
+    executor : Executor, optional
+        Where to run instead of the local pool.
+    progress : callable, optional
+        Called with the number of blocks done and of all.
+    """
+    if blocks is None:
+        blocks = cut(source.grid.shape, size, halo=halo, striped=source.striped)
+    workers = threads or os.cpu_count() or 1
+    executor = executor or LocalPool(workers)
+    largest = max((b.outer.height * b.outer.width for b in blocks), default=1)
+    fitting = IN_FLIGHT_BYTES // (4 * largest * max(1, len(source.bands)))
+    in_flight = max(1, min(fitting, workers + 2))
+    with one_thread_a_call():
+        results = executor.map(_Task(source, work), blocks, in_flight)
+        for done, (block, result) in enumerate(results, start=1):
+            sink(block, result)
+            if progress:
+                progress(done, len(blocks))
+
+
+@contextmanager
+def one_thread_a_call(threads: int = 1) -> Iterator[None]:
+    """Keep BLAS, OpenMP and GDAL from starting threads of their own inside ours.
+
+    A matrix product's last bits depend on how many threads share it; and the pool
+    occupies the cores already.
+    """
+    import rasterio
+    from threadpoolctl import threadpool_limits
+
+    gdal = rasterio.Env(GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1)
+    with gdal, threadpool_limits(limits=threads):
+        yield
+
+
+def tiles(window: Window) -> Iterator[tuple[tuple[int, int], Window]]:
+    """Cut a window whose corner lies on the tile grid into tiles: (row, column) and window."""
+    bottom, right = window.row + window.height, window.col + window.width
+    for row in range(window.row, bottom, TILE):
+        for col in range(window.col, right, TILE):
+            tile = Window(row, col, min(TILE, bottom - row), min(TILE, right - col))
+            yield (row // TILE, col // TILE), tile

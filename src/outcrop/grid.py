@@ -1,0 +1,57 @@
+"""Areas of pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+
+def row_areas(grid: GeoBox) -> NDArray[np.float64]:
+    """Area of one pixel of each row, in square metres, or 1 each without a CRS.
+
+    In a geographic or Mercator CRS, whose pixels shrink towards the poles, the area is that
+    of the pixel's quadrilateral on the ellipsoid (Karney 2013, through pyproj), taken in the
+    middle column; elsewhere it is the product of the pixel's sides.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows,)
+    """
+    rows, cols = grid.shape
+    if grid.crs is None:
+        return np.ones(rows)
+    crs = grid.crs.proj
+    if not (crs.is_geographic or "mercator" in _method(crs)) or "transverse" in _method(crs):
+        metres = crs.axis_info[0].unit_conversion_factor
+        return np.full(rows, abs(grid.affine.determinant) * metres**2)
+    return _geodesic(grid, rows, cols // 2)
+
+
+def _method(crs: object) -> str:
+    operation = getattr(crs, "coordinate_operation", None)
+    return operation.method_name.lower() if operation is not None else ""
+
+
+def _geodesic(grid: GeoBox, rows: int, col: int) -> NDArray[np.float64]:
+    from pyproj import Transformer
+
+    crs = grid.crs.proj
+    to_degrees = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+    edges = np.arange(rows + 1, dtype=float)
+    a = grid.affine
+    left, right = ((a.a * c + a.b * edges + a.c, a.d * c + a.e * edges + a.f) for c in (col, col + 1))
+    west, east = to_degrees.transform(*left), to_degrees.transform(*right)
+    geod = crs.get_geod()
+    area = [
+        geod.polygon_area_perimeter(
+            [west[0][i], east[0][i], east[0][i + 1], west[0][i + 1]],
+            [west[1][i], east[1][i], east[1][i + 1], west[1][i + 1]],
+        )[0]
+        for i in range(rows)
+    ]
+    return np.abs(np.asarray(area))

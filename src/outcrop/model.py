@@ -1,0 +1,288 @@
+"""A fitted model: what turns the bands of a pixel into the number of its unit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop import __version__
+from outcrop.clustering import CLUSTERERS
+from outcrop.config import Recipe, Step, parse_recipe, recipe_to_toml
+from outcrop.errors import InputError, ModelError
+from outcrop.estimator import Estimator
+from outcrop.features import TRANSFORMS
+from outcrop.preprocess import SCALERS
+from outcrop.products.legend import Legend, Unit, match_units, order_units, unit_colours
+from outcrop.reduction import REDUCERS
+from outcrop.refinement import FILTERS
+from outcrop.registry import Registry
+from outcrop.sensors.base import Band
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that `apply` needs, with nothing fitted anew.
+
+    Parameters
+    ----------
+    bands : tuple of Band
+        In the order of the columns that the scaler was fitted on.
+    recipe : Recipe
+    scaler, reducer, clusterer : Estimator
+        Fitted.
+    numbers : tuple of int
+        The unit's number of each cluster, increasing, so that a tie between clusters goes to
+        the lowest unit.
+    legend : Legend
+        Units as the fit sample shows them: numbers, names, colours, mean spectra.
+    """
+
+    bands: tuple[Band, ...]
+    recipe: Recipe
+    scaler: Estimator
+    reducer: Estimator
+    clusterer: Estimator
+    numbers: tuple[int, ...]
+    legend: Legend
+
+    def codes(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Reduce valid rows (n, bands) to codes (n, d)."""
+        features = TRANSFORMS.load(self.recipe.features.transform)(rows)
+        codes: NDArray[np.float32] = self.reducer.transform(self.scaler.transform(features))
+        return codes
+
+    def assign(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the unit numbers (n,) of codes (n, d)."""
+        numbers = np.asarray(self.numbers, np.uint8)
+        assigned: NDArray[np.uint8] = numbers[self.clusterer.predict(codes)]
+        return assigned
+
+    @property
+    def filters(self) -> tuple[Any, ...]:
+        """The refinement steps, ready to call."""
+        return tuple(FILTERS.load(s.name)(**s.params) for s in self.recipe.refine)
+
+    def require_bands(self, bands: Sequence[Band], scene: str) -> None:
+        """Refuse a scene whose bands or quantity are not those of the fit.
+
+        Raises
+        ------
+        ModelError
+            Naming the first difference.
+        """
+        mine, theirs = [b.name for b in self.bands], [b.name for b in bands]
+        if mine != theirs:
+            raise ModelError(
+                f"the model was fitted on the bands {', '.join(mine)} but {scene} has "
+                f"{', '.join(theirs)}; give the same with --sensor and --bands"
+            )
+        for band, other in zip(self.bands, bands, strict=True):
+            if band.quantity != other.quantity:
+                raise ModelError(
+                    f"band {band.name} of the model is in {band.quantity}, that of {scene} in "
+                    f"{other.quantity}; give the scale with --scale and --offset as for the fit"
+                )
+            if (band.wavelength_um or other.wavelength_um) != (
+                other.wavelength_um or band.wavelength_um
+            ):
+                raise ModelError(
+                    f"band {band.name} of the model lies at {band.wavelength_um} um, that of "
+                    f"{scene} at {other.wavelength_um} um: another sensor"
+                )
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.json`` and ``model.safetensors`` into a folder."""
+        from safetensors.numpy import save_file
+
+        arrays: dict[str, NDArray[Any]] = {}
+        parts: dict[str, Any] = {}
+        for part in ("scaler", "reducer", "clusterer"):
+            facts, own = getattr(self, part).to_state()
+            parts[part] = facts
+            arrays |= {f"{part}.{k}": np.ascontiguousarray(v) for k, v in own.items()}
+        recipe = dataclasses.replace(self.recipe, input=self.recipe.input)
+        text = {
+            "format": FORMAT,
+            "outcrop": __version__,
+            "sensor": self.recipe.input.sensor,
+            "bands": [dataclasses.asdict(b) for b in self.bands],
+            "recipe": recipe_to_toml(recipe),
+            "estimators": parts,
+            "numbers": list(self.numbers),
+            "legend": json.loads(self.legend.to_json()),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(arrays, folder / "model.safetensors")
+        (folder / "model.json").write_text(json.dumps(text, indent=1) + "\n", "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Model:
+        """Read a model, from its folder or from the folder of a run.
+
+        Raises
+        ------
+        ModelError
+            If it is missing, damaged, or of a newer format.
+        """
+        import tomllib
+
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        where = _model_folder(Path(folder))
+        try:
+            text = json.loads((where / "model.json").read_text("utf-8"))
+            newer = text["format"] > FORMAT
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{where / 'model.json'} cannot be read ({error})") from None
+        if newer:
+            raise ModelError(
+                f"{where} has format {text['format']}, written by Outcrop {text.get('outcrop')}; "
+                f"this is Outcrop {__version__}, which reads up to {FORMAT}: update it"
+            )
+        try:
+            arrays = load_file(where / "model.safetensors")
+            recipe = parse_recipe(tomllib.loads(text["recipe"]), str(where))
+            return cls(
+                bands=tuple(Band(**b) for b in text["bands"]),
+                recipe=recipe,
+                scaler=_restore("scaler", SCALERS, recipe.preprocess.scale, text, arrays),
+                reducer=_restore("reducer", REDUCERS, recipe.reducer.name, text, arrays),
+                clusterer=_restore("clusterer", CLUSTERERS, recipe.clusterer.name, text, arrays),
+                numbers=tuple(text["numbers"]),
+                legend=Legend.from_json(json.dumps(text["legend"])),
+            )
+        except (OSError, SafetensorError, KeyError, TypeError, AttributeError) as error:
+            raise ModelError(f"the model in {where} is damaged ({error!r}); fit it again") from None
+
+
+def _model_folder(folder: Path) -> Path:
+    for candidate in (folder, folder / "model"):
+        if (candidate / "model.json").is_file():
+            return candidate
+    raise ModelError(
+        f"{folder} holds no model (no model.json); give the folder that `outcrop fit` wrote, "
+        "or that of a run"
+    )
+
+
+def _restore(
+    part: str, table: Registry, name: str, text: dict[str, Any], arrays: dict[str, Any]
+) -> Estimator:
+    own = {k.removeprefix(part + "."): v for k, v in arrays.items() if k.startswith(part + ".")}
+    estimator: Estimator = table.load(name).from_state(text["estimators"][part], own)
+    return estimator
+
+
+def fit_model(
+    rows: NDArray[np.float32],
+    bands: tuple[Band, ...],
+    recipe: Recipe,
+    *,
+    like: Legend | None = None,
+) -> Model:
+    """Fit a recipe to valid rows.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (n, bands)
+        A sample of the scene, without NaN.
+    bands : tuple of Band
+    recipe : Recipe
+    like : Legend, optional
+        Units of another run, whose numbers, names and colours the nearest units take over.
+
+    Raises
+    ------
+    InputError
+        If a step needs what the bands do not have, or there are fewer rows than units.
+    """
+    if recipe.features.transform != "none":
+        _require_reflectance(bands, recipe.features.transform)
+    features = TRANSFORMS.load(recipe.features.transform)(rows)
+    scaler = SCALERS.load(recipe.preprocess.scale)().fit(features)
+    scaled = scaler.transform(features)
+    seed = recipe.run.seed
+    reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device).fit(scaled)
+    clusterer = _build(CLUSTERERS, recipe.clusterer, seed).fit(reducer.transform(scaled))
+    means = _means(rows, clusterer.labels_)
+    order, legend = _number(means, bands, np.bincount(clusterer.labels_), like)
+    clusterer.reorder(order)
+    numbers = tuple(u.number for u in legend.units)
+    return Model(bands, recipe, scaler, reducer, clusterer, numbers, legend)
+
+
+def _build(table: Registry, step: Step, seed: int, **extra: Any) -> Estimator:
+    """Make an estimator, giving it the seed and whatever else of the run it takes."""
+    kind = table.load(step.name)
+    known = kind().get_params(deep=False)
+    run = {k: v for k, v in {"random_state": seed, **extra}.items() if k in known}
+    try:
+        estimator: Estimator = kind(**{**run, **step.params})
+    except TypeError as error:
+        raise InputError(f"{table.kind} {step.name}: {error}") from None
+    return estimator
+
+
+def _require_reflectance(bands: Sequence[Band], step: str) -> None:
+    unknown = [b.name for b in bands if b.quantity != "reflectance"]
+    if unknown:
+        raise InputError(
+            f"features.transform = {step!r} needs reflectance, but the quantity of "
+            f"{', '.join(unknown)} is unknown; give --scale and --offset (1 and 0 if the "
+            "values are reflectance already)"
+        )
+
+
+def _means(rows: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    return np.stack([rows[labels == k].mean(axis=0, dtype=float) for k in range(labels.max() + 1)])
+
+
+def _number(
+    means: NDArray[np.float64],
+    bands: tuple[Band, ...],
+    counts: NDArray[np.integer[Any]],
+    like: Legend | None,
+) -> tuple[NDArray[np.intp], Legend]:
+    """Number the clusters; returns them in the order of their numbers, and their legend."""
+    order = np.asarray(order_units(means))
+    colours = unit_colours(means[order])
+    units = [
+        _unit(i + 1, f"Unit {i + 1}", colours[i], means[k], counts[k], counts.sum())
+        for i, k in enumerate(order)
+    ]
+    if like is not None:
+        matched = match_units(means[order], [b.name for b in bands], like)
+        known = {u.number: u for u in like.units}
+        renumbered = []
+        for unit, number in zip(units, matched, strict=True):
+            old = known.get(number)
+            name, colour = (old.name, old.colour) if old else (f"Unit {number}", unit.colour)
+            renumbered.append(dataclasses.replace(unit, number=number, name=name, colour=colour))
+        place = np.argsort([u.number for u in renumbered])
+        order, units = order[place], [renumbered[i] for i in place]
+    return order, Legend.of(units, bands)
+
+
+def _unit(
+    number: int, name: str, colour: str, mean: NDArray[np.float64], count: int, total: int
+) -> Unit:
+    return Unit(
+        number=number,
+        name=name,
+        colour=colour,
+        pixels=int(count),
+        area=None,
+        share=float(count / total),
+        mean=tuple(float(v) for v in mean),
+        sd=(),
+    )

@@ -1,0 +1,330 @@
+"""The whole road from scenes to published results. Only this module knows all the stages."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from outcrop import provenance
+from outcrop.applying import Applied, apply_model
+from outcrop.config import Input, Recipe, recipe_to_toml
+from outcrop.engine import one_thread_a_call
+from outcrop.errors import OutputError, SceneError
+from outcrop.model import Model, fit_model
+from outcrop.opening import open_sources
+from outcrop.products.legend import Legend
+from outcrop.products.write import write_pictures, write_styles
+from outcrop.publish import check_free, staged
+from outcrop.sample import Sample, draw
+from outcrop.scoring import internal_scores
+from outcrop.source import Source
+
+log = logging.getLogger("outcrop")
+
+Progress = Callable[[int, int], None]
+
+
+class Reporter(Protocol):
+    """Shows what is being done; returns a function to call with blocks done and of all."""
+
+    def __call__(self, stage: str) -> Progress | None: ...  # noqa: D102
+
+
+def silent(stage: str) -> None:
+    """Report nothing."""
+    return None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything lies: ``units.tif``, ``legend.json``, ``report.html`` and the rest.
+    legend : Legend
+        Units as mapped.
+    metrics : dict
+        What ``metrics.json`` holds.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    folder: Path
+    legend: Legend
+    metrics: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def units(self) -> Any:
+        """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data."""
+        import rioxarray
+
+        return rioxarray.open_rasterio(self.folder / "units.tif").squeeze("band", drop=True)
+
+
+def map_scenes(
+    scenes: Sequence[str] | Source,
+    recipe: Recipe,
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    like: Path | str | None = None,
+    checksum: bool = False,
+    report: Reporter = silent,
+) -> Result:
+    """Fit a recipe to scenes, map them, and publish the result as a folder.
+
+    Parameters
+    ----------
+    scenes : sequence of str, or Source
+        Scenes of one mosaic, as `outcrop.open_scene` takes them.
+    recipe : Recipe
+    out : Path
+        The folder to make.
+    overwrite : bool
+        Replace a result that Outcrop wrote there earlier.
+    like : Path, optional
+        ``legend.json`` of another run (or its folder), whose unit numbers, names and colours
+        the most similar units take over.
+    checksum : bool
+        Store the SHA-256 of each input file.
+    report : callable, optional
+        Called with the name of each stage; may return a progress function.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    OutcropError
+        Of the kind that fits; nothing is left behind.
+    """
+    out = Path(out)
+    check_free(out, overwrite=overwrite)
+    started = time.perf_counter()
+    legend = _legend_to_match(like)
+    source = _open(scenes, recipe.input)
+    with staged(out, overwrite=overwrite) as folder:
+        model, sample, notes, fit_facts = _fit(source, recipe, legend, report)
+        model.save(folder / "model")
+        result = _map_into(folder, out, model, source, recipe, notes, fit_facts, started, report,
+                           checksum=checksum, sample=sample)  # fmt: skip
+    return result
+
+
+def fit_scenes(
+    scenes: Sequence[str] | Source,
+    recipe: Recipe,
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    like: Path | str | None = None,
+    report: Reporter = silent,
+) -> Model:
+    """Fit a recipe to scenes and publish the model as a folder; arguments as `map_scenes`."""
+    out = Path(out)
+    check_free(out, overwrite=overwrite)
+    legend = _legend_to_match(like)
+    source = _open(scenes, recipe.input)
+    with staged(out, overwrite=overwrite) as folder:
+        model, _, _, _ = _fit(source, recipe, legend, report)
+        model.save(folder)
+    return model
+
+
+def apply_to_scenes(
+    model_folder: Path | str,
+    scenes: Sequence[str] | Source,
+    out: Path | str,
+    *,
+    options: Input | None = None,
+    threads: int | None = None,
+    overwrite: bool = False,
+    checksum: bool = False,
+    report: Reporter = silent,
+) -> Result:
+    """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
+
+    ``options`` says what the scene's files do not; what it leaves open is taken from the fit.
+
+    Raises
+    ------
+    ModelError
+        If the model is missing or was fitted on other bands or another quantity.
+    """
+    out = Path(out)
+    check_free(out, overwrite=overwrite)
+    started = time.perf_counter()
+    model = Model.load(model_folder)
+    given = options or Input()
+    kept = {f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset")}
+    merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
+    recipe = dataclasses.replace(model.recipe, input=dataclasses.replace(given, **merged))
+    if threads is not None:
+        recipe = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, threads=threads))
+    source = _open(scenes, recipe.input)
+    model.require_bands(source.bands, source.name)
+    with staged(out, overwrite=overwrite) as folder:
+        model.save(folder / "model")
+        facts = {"model": str(model_folder)}
+        return _map_into(folder, out, model, source, recipe, _notes(source), facts, started,
+                         report, checksum=checksum)  # fmt: skip
+
+
+def _open(scenes: Sequence[str] | Source, options: Input) -> Source:
+    return scenes if isinstance(scenes, Source) else open_sources(scenes, options)
+
+
+def _legend_to_match(like: Path | str | None) -> Legend | None:
+    if like is None:
+        return None
+    path = Path(like)
+    path = path / "legend.json" if path.is_dir() else path
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OutputError(f"--like {like} cannot be read as a legend ({error})") from None
+    return Legend.from_json(text)
+
+
+def _fit(
+    source: Source, recipe: Recipe, like: Legend | None, report: Reporter
+) -> tuple[Model, Sample, list[str], dict[str, Any]]:
+    notes = _notes(source)
+    run = recipe.run
+    progress = report("Sampling")
+    sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
+    notes += _sample_notes(source, sample)
+    report("Fitting")
+    started = time.perf_counter()
+    with one_thread_a_call(run.fit_threads):
+        model = fit_model(sample.rows, source.bands, recipe, like=like)
+        seconds = time.perf_counter() - started
+        scores = internal_scores(model.codes(sample.rows), model.clusterer.labels_, run.seed)
+    facts = {
+        "fitted_pixels": len(sample.rows),
+        "fit_seconds": round(seconds, 2),
+        "internal_scores": scores,
+        "selection": getattr(model.clusterer, "selection_", None),
+        "training": getattr(model.reducer, "history_", []),
+    }
+    return model, sample, notes, facts
+
+
+def _notes(source: Source) -> list[str]:
+    notes = []
+    if source.grid.crs is None:
+        notes.append(
+            f"{source.name} has no CRS: positions are rows and columns, areas are in pixels"
+        )
+    unknown = [b.name for b in source.bands if b.quantity == "unknown"]
+    if unknown:
+        notes.append(
+            f"the scale of {', '.join(unknown)} is not known: values are used as they are stored "
+            "(give --scale and --offset to map reflectance)"
+        )
+    if len(source.bands) == 1:
+        raise SceneError(
+            f"{source.name} has a single band ({source.bands[0].name}); spectral units need at "
+            "least 2, so join band files by commas or check --bands"
+        )
+    return notes
+
+
+def _sample_notes(source: Source, sample: Sample) -> list[str]:
+    notes = []
+    constant = [
+        b.name for b, low, high in zip(source.bands, sample.rows.min(0), sample.rows.max(0),
+                                       strict=True) if low == high
+    ]  # fmt: skip
+    if len(constant) == len(source.bands):
+        raise SceneError(f"{source.name}: every band is constant, so there is nothing to tell apart")
+    if constant:
+        notes.append(f"constant, so without a say in the units: {', '.join(constant)}")
+    if sample.zero > 0.001 * sample.valid:
+        notes.append(
+            f"{sample.zero / sample.valid:.1%} of the pixels are 0 in every band and count as "
+            "data; if that is fill, add --nodata 0"
+        )
+    return notes
+
+
+def _map_into(
+    folder: Path,
+    out: Path,
+    model: Model,
+    source: Source,
+    recipe: Recipe,
+    notes: list[str],
+    facts: dict[str, Any],
+    started: float,
+    report: Reporter,
+    *,
+    checksum: bool,
+    sample: Sample | None = None,
+) -> Result:
+    for note in notes:
+        log.warning(note)
+    run = recipe.run
+    applied = apply_model(
+        model, source, folder,
+        threads=run.threads, block=run.block, save_code=recipe.products.save_code,
+        progress=report("Mapping"),
+    )  # fmt: skip
+    report("Drawing")
+    legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
+    if not legend.mapped_pixels:
+        raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
+    total = int(applied.sums.pixels.sum())
+    metrics = {
+        "scene": source.name,
+        "units": sum(u.pixels > 0 for u in legend.units),
+        "pixels": total,
+        "coverage": 1 - int(applied.sums.pixels[0]) / total,
+        "seconds": round(time.perf_counter() - started, 2),
+        "notes": notes,
+        **facts,
+    }
+    proof = provenance.collect(source, model, checksum=checksum)
+    (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
+    settings = recipe_to_toml(recipe, proof)
+    (folder / "run.toml").write_text(settings, "utf-8")
+    write_styles(folder, legend)
+    write_pictures(
+        folder, legend, source.grid, applied.composite, applied.composite_bands, metrics, recipe,
+        settings,
+    )  # fmt: skip
+    return Result(out, legend, metrics, tuple(notes))
+
+
+def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:
+    """Return the legend with pixels, areas and spectra of the whole map instead of the sample."""
+    sums = applied.sums
+    mapped = max(int(sums.pixels[1:].sum()), 1)
+    units = []
+    for unit in legend.units:
+        mean, sd = sums.mean_and_sd(unit.number)
+        pixels = int(sums.pixels[unit.number])
+        units.append(
+            dataclasses.replace(
+                unit,
+                pixels=pixels,
+                area=float(sums.areas[unit.number]) if georeferenced else None,
+                share=pixels / mapped,
+                mean=tuple(np.where(np.isfinite(mean), mean, unit.mean).tolist()),
+                sd=tuple(np.nan_to_num(sd).tolist()),
+            )
+        )
+    return dataclasses.replace(legend, units=tuple(units))

@@ -1,0 +1,1 @@
+"""What a run leaves for people: rasters, styles, pictures and the report."""

@@ -1,0 +1,284 @@
+"""The legend: what each unit is called, how it is drawn, how large it is and how it reflects."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.errors import ModelError
+from outcrop.products.colours import further_colours, unit_colours
+from outcrop.sensors.base import Band
+
+__all__ = ["Legend", "Unit", "further_colours", "match_units", "order_units", "unit_colours"]
+
+#: Version of the file's layout.
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One spectral unit.
+
+    Parameters
+    ----------
+    number : int
+        1-254, its value in ``units.tif``.
+    name : str
+        What it is called until a geologist names it: ``"Unit 3"``.
+    colour : str
+        ``"#rrggbb"``.
+    pixels : int
+        How many pixels it has.
+    area : float or None
+        Square metres; None without a CRS.
+    share : float
+        Its part of the mapped pixels, 0-1.
+    mean, sd : tuple of float
+        Mean and standard deviation by band, in the quantity of the bands; ``sd`` may be empty.
+    extra : mapping
+        Whatever else its entry in the file holds, such as what a geologist added; kept as
+        it is.
+    """
+
+    number: int
+    name: str
+    colour: str
+    pixels: int
+    area: float | None
+    share: float
+    mean: tuple[float, ...]
+    sd: tuple[float, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The units of a map, in the order of their numbers, and the bands of their spectra.
+
+    Parameters
+    ----------
+    units : tuple of Unit
+    bands : tuple of Band
+        In the order of the spectra.
+    """
+
+    units: tuple[Unit, ...]
+    bands: tuple[Band, ...]
+
+    @classmethod
+    def of(cls, units: Iterable[Unit], bands: Iterable[Band]) -> Legend:
+        """Make a legend of units in any order."""
+        return cls(tuple(sorted(units, key=lambda u: u.number)), tuple(bands))
+
+    @property
+    def quantity(self) -> str:
+        """What the spectra are in; ``"mixed"`` where bands differ."""
+        quantities = {band.quantity for band in self.bands}
+        return quantities.pop() if len(quantities) == 1 else "mixed"
+
+    @property
+    def area_unit(self) -> Literal["m2", "pixel"]:
+        """``"m2"`` where every unit has an area, else ``"pixel"``."""
+        known = bool(self.units) and all(unit.area is not None for unit in self.units)
+        return "m2" if known else "pixel"
+
+    @property
+    def mapped_pixels(self) -> int:
+        """Pixels of all units together."""
+        return sum(unit.pixels for unit in self.units)
+
+    def to_json(self) -> str:
+        """Return the text of ``legend.json``."""
+        facts = {
+            "schema": SCHEMA,
+            "quantity": self.quantity,
+            "area_unit": self.area_unit,
+            "bands": [asdict(band) for band in self.bands],
+            "units": [_entry(unit) for unit in self.units],
+        }
+        return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Legend:
+        """Read the text of ``legend.json``.
+
+        Raises
+        ------
+        ModelError
+            If it is no legend, damaged, or of a newer schema.
+        """
+        try:
+            facts = json.loads(text)
+            schema = facts["schema"]
+            if schema > SCHEMA:
+                from outcrop import __version__
+
+                raise ModelError(
+                    f"the legend has schema {schema}; Outcrop {__version__} reads up to schema "
+                    f"{SCHEMA}: update it"
+                )
+            bands = [_known(Band, entry)[0] for entry in facts["bands"]]
+            return cls.of((_unit(entry, len(bands)) for entry in facts["units"]), bands)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, ModelError):
+                raise
+            raise ModelError(
+                f"the legend is damaged ({error!r}); give a legend.json that Outcrop wrote"
+            ) from None
+
+
+def _entry(unit: Unit) -> dict[str, Any]:
+    """Return a unit as JSON has it: what was added to it beside its own fields."""
+    entry = {f.name: getattr(unit, f.name) for f in fields(unit) if f.name != "extra"}
+    for key in ("mean", "sd"):
+        entry[key] = [float(v) if math.isfinite(v) else None for v in entry[key]]
+    return {**unit.extra, **entry}
+
+
+def _unit(entry: dict[str, Any], bands: int) -> Unit:
+    """Return a unit from its entry, checked as far as other code relies on it."""
+    unit, extra = _known(Unit, entry)
+    spectra = {
+        key: tuple(math.nan if v is None else float(v) for v in getattr(unit, key))
+        for key in ("mean", "sd")
+    }
+    if len(spectra["mean"]) != bands or len(spectra["sd"]) not in (0, bands):
+        raise ValueError(f"unit {unit.number} has not one mean and deviation for each band")
+    if not 1 <= unit.number <= 254:
+        raise ValueError(f"unit number {unit.number} is not in 1-254")
+    int(unit.colour.removeprefix("#"), 16)
+    if len(unit.colour) != 7 or unit.colour[0] != "#":
+        raise ValueError(f"colour {unit.colour!r} is not #rrggbb")
+    values = {f.name: getattr(unit, f.name) for f in fields(unit)}
+    return Unit(**{**values, **spectra, "extra": extra})
+
+
+def _known(kind: Any, entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Make a record of the keys it knows; return it and the others."""
+    names = {f.name for f in fields(kind)} - {"extra"}
+    known = {key: value for key, value in entry.items() if key in names}
+    return kind(**known), {k: v for k, v in entry.items() if k not in names}
+
+
+def order_units(means: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+    """Put clusters in the order of their numbers: from dark to bright.
+
+    Parameters
+    ----------
+    means : ndarray of float, shape (clusters, bands)
+        Mean spectrum of each cluster over the pixels that the model was fitted on.
+
+    Returns
+    -------
+    ndarray of int, shape (clusters,)
+        ``order[i]`` is the cluster that becomes unit ``i + 1``. Brightness is the mean over
+        the bands; equal ones are told apart by the bands in turn.
+    """
+    spectra = np.asarray(means, np.float64)
+    order: NDArray[np.intp] = np.lexsort((*spectra.T[::-1], spectra.mean(axis=1)))
+    return order
+
+
+def match_units(
+    means: NDArray[np.floating[Any]], band_names: Sequence[str], legend: Legend
+) -> list[int]:
+    """Give units the numbers of the units that they resemble in another legend.
+
+    The distance of two spectra is the root mean square over the bands of their difference
+    in units of the band's spread within units. Pairs are chosen so that the distances sum
+    to the least (Hungarian algorithm). A pair farther apart than two neighbouring units of
+    the legend typically are (the median distance to the nearest other unit, and at least
+    one spread) is not the same unit: such units, and those left over, get new numbers above
+    the largest of the legend, in the order they come.
+
+    Parameters
+    ----------
+    means : ndarray of float, shape (units, bands)
+        Mean spectra, in the quantity of the legend.
+    band_names : sequence of str
+        Names of the bands, in order.
+    legend : Legend
+        The legend to follow.
+
+    Returns
+    -------
+    list of int
+        A number for each unit, no two the same.
+
+    Raises
+    ------
+    ModelError
+        If the bands are not those of the legend, or the numbers go beyond 254.
+
+    References
+    ----------
+    Kuhn (1955), Naval Research Logistics Quarterly 2; Munkres (1957), J. SIAM 5.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    theirs = [band.name for band in legend.bands]
+    if list(band_names) != theirs:
+        raise ModelError(
+            f"the legend has the bands {', '.join(theirs)} and the scene "
+            f"{', '.join(band_names)}; spectra can be compared in the same bands only"
+        )
+    known = np.array([unit.mean for unit in legend.units], np.float64).reshape(-1, len(theirs))
+    scale = _spread_within(legend, known)
+    limit = max(1.0, _typical_gap(known / scale))
+    apart = _distances(np.asarray(means, np.float64) / scale, known / scale)
+    # Beyond the limit all pairs are equally bad: being far must not push a good pair aside.
+    rows, columns = linear_sum_assignment(np.minimum(apart, limit * (1 + 1e-9)))
+    numbers = {
+        int(i): legend.units[j].number
+        for i, j in zip(rows, columns, strict=True)
+        if apart[i, j] <= limit
+    }
+    return _with_new(numbers, len(means), max((u.number for u in legend.units), default=0))
+
+
+def _with_new(numbers: Mapping[int, int], count: int, largest: int) -> list[int]:
+    """Give what is left the numbers above the largest."""
+    result = []
+    for i in range(count):
+        if i not in numbers:
+            largest += 1
+        result.append(numbers.get(i, largest))
+    if max(result, default=0) > 254:
+        raise ModelError(
+            f"{count} units beside those of the legend need numbers up to {max(result)}, and a map "
+            "holds 254; ask for fewer units or leave out --like"
+        )
+    return result
+
+
+def _spread_within(legend: Legend, means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the root mean square of the units' deviations by band, never 0."""
+    known = [unit.sd for unit in legend.units if unit.sd]
+    if known:
+        spread = np.sqrt(np.nanmean(np.square(np.array(known, np.float64)), axis=0))
+    else:
+        # A legend without deviations, as in a model: a fifth of the spread between units.
+        spread = means.std(axis=0) / 5
+    usable = np.isfinite(spread) & (spread > 0)
+    return np.where(usable, spread, spread[usable].mean() if usable.any() else 1.0)
+
+
+def _distances(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the root mean square difference of each pair, shape (some, others)."""
+    gaps: NDArray[np.float64] = np.sqrt(((some[:, None] - others[None]) ** 2).mean(axis=-1))
+    return np.nan_to_num(gaps, nan=np.inf, posinf=1e300)
+
+
+def _typical_gap(spectra: NDArray[np.float64]) -> float:
+    """Return the median distance to the nearest other spectrum; 0 for fewer than two."""
+    if len(spectra) < 2:
+        return 0.0
+    apart = _distances(spectra, spectra)
+    np.fill_diagonal(apart, np.inf)
+    return float(np.median(apart.min(axis=1)))

@@ -1,0 +1,146 @@
+"""GeoTIFFs written block by block and finished as Cloud-Optimised GeoTIFFs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.errors import OutputError
+from outcrop.source import Window
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+Colours = Mapping[int, tuple[int, int, int, int]]
+
+
+@contextmanager
+def cog_writer(
+    path: Path,
+    grid: GeoBox,
+    *,
+    bands: int = 1,
+    dtype: str = "uint8",
+    nodata: float = 0,
+    resampling: str = "mode",
+    colours: Colours | None = None,
+    names: Sequence[str] = (),
+) -> Iterator[Callable[[Window, NDArray[Any]], None]]:
+    """Give a function that writes a window; on leaving, the file is a COG.
+
+    Blocks go to a tiled GeoTIFF beside ``path``, which GDAL's COG driver then copies with
+    overviews, in bounded memory.
+
+    Parameters
+    ----------
+    path : Path
+    grid : GeoBox
+    bands, dtype, nodata
+        Of the raster.
+    resampling : str
+        Of the overviews: ``"mode"`` for labels, ``"average"`` for measurements.
+    colours : mapping of int to (r, g, b, a), optional
+        Colour table.
+    names : sequence of str
+        Band descriptions.
+
+    Yields
+    ------
+    callable
+        ``write(window, array)`` with an array (y, x) or (band, y, x).
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the file cannot be written.
+    """
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    blocks = path.with_suffix(".blocks.tif")
+    # BIGTIFF by need: a failed guess would only show after hours of writing.
+    profile = {
+        "driver": "GTiff", "dtype": dtype, "count": bands, "nodata": nodata,
+        "height": grid.shape[0], "width": grid.shape[1], "transform": grid.affine,
+        "crs": str(grid.crs) if grid.crs is not None else None, "tiled": True,
+        "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1,
+        "BIGTIFF": "IF_SAFER", "SPARSE_OK": True,
+    }  # fmt: skip
+    try:
+        with rasterio.open(blocks, "w", **profile) as dataset:
+            if colours:
+                dataset.write_colormap(1, dict(colours))
+            for i, name in enumerate(names, start=1):
+                dataset.set_band_description(i, name)
+            yield _window_writer(dataset)
+        _to_cog(blocks, path, resampling)
+        _check_written(path, grid)
+    except (RasterioError, OSError) as error:
+        raise OutputError(
+            f"{path.name} cannot be written ({str(error).splitlines()[0]}); is the disk full? "
+            "Free some space or choose another folder"
+        ) from error
+    finally:
+        blocks.unlink(missing_ok=True)
+
+
+def _window_writer(dataset: Any) -> Callable[[Window, NDArray[Any]], None]:
+    from rasterio.windows import Window as RasterWindow
+
+    def write(window: Window, array: NDArray[Any]) -> None:
+        where = RasterWindow(window.col, window.row, window.width, window.height)
+        dataset.write(array.reshape(-1, window.height, window.width), window=where)
+
+    return write
+
+
+def _to_cog(blocks: Path, path: Path, resampling: str) -> None:
+    import rasterio
+    import rasterio.shutil
+
+    predictor = "YES" if resampling == "average" else "NO"
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_NUM_THREADS=os.cpu_count() or 1):
+        rasterio.shutil.copy(
+            blocks, path, driver="COG", compress="DEFLATE", predictor=predictor, blocksize=512,
+            overview_resampling=resampling, BIGTIFF="IF_SAFER",
+        )  # fmt: skip
+
+
+def _check_written(path: Path, grid: GeoBox) -> None:
+    """Read the last pixel back: a full disk can show only after GDAL has closed a file."""
+    import rasterio
+    from rasterio.windows import Window as RasterWindow
+
+    with rasterio.open(path) as dataset:
+        dataset.read(1, window=RasterWindow(grid.shape[1] - 1, grid.shape[0] - 1, 1, 1))
+
+
+def read_overview(path: Path, most: int = 1400) -> tuple[NDArray[np.uint8], int]:
+    """Read a label raster at most ``most`` pixels wide and high, from its overviews.
+
+    Returns
+    -------
+    labels : ndarray of uint8, shape (y, x)
+    step : int
+        How many pixels of the raster one of the result stands for, a power of two.
+    """
+    import rasterio
+
+    with rasterio.open(path) as dataset:
+        step = overview_step((dataset.height, dataset.width), most)
+        shape = (-(-dataset.height // step), -(-dataset.width // step))
+        return dataset.read(1, out_shape=shape), step
+
+
+def overview_step(shape: tuple[int, int], most: int = 1400) -> int:
+    """Return the smallest power of two that brings both sides under ``most``, up to 512."""
+    step = 1
+    while max(shape) / step > most and step < 512:
+        step *= 2
+    return step

@@ -1,0 +1,140 @@
+"""``report.html``: one self-contained page that says what was done and how good it is."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outcrop import __version__
+from outcrop.config import Recipe
+from outcrop.products.legend import Legend
+from outcrop.sensors.base import Band
+
+_NAGAR = (
+    "Nagar, Farahbakhsh, Awange, Chandra: Remote sensing framework for geological mapping via "
+    "stacked autoencoders and clustering. Advances in Space Research, 2024 (arXiv 2404.02180)."
+)
+
+
+def render(
+    *,
+    title: str,
+    legend: Legend,
+    bands: Sequence[Band],
+    shown: Sequence[int],
+    recipe: Recipe,
+    metrics: Mapping[str, Any],
+    run_toml: str,
+    images: Mapping[str, bytes],
+) -> str:
+    """Fill the page.
+
+    Parameters
+    ----------
+    title : str
+    legend : Legend
+        As mapped.
+    bands : sequence of Band
+    shown : sequence of int
+        The three bands of the composite.
+    recipe : Recipe
+    metrics : mapping
+        As in ``metrics.json``.
+    run_toml : str
+        The settings as published.
+    images : mapping of str to bytes
+        PNG files: ``units``, ``composite``, ``spectra``, and, where there are curves,
+        ``selection`` and ``training``.
+
+    Returns
+    -------
+    str
+        HTML that asks for nothing outside itself.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    page = Environment(
+        loader=PackageLoader("outcrop.products"), autoescape=True, undefined=StrictUndefined
+    ).get_template("report.html.j2")
+    return page.render(
+        title=title,
+        version=__version__,
+        scene=metrics["scene"],
+        folder="OUT",
+        method=_method(recipe),
+        notes=metrics["notes"],
+        mapped_units=metrics["units"],
+        bands=bands,
+        composite=", ".join(_say_band(bands[i]) for i in shown),
+        units=[{**_unit(u), "area_text": area_text(u.area, u.pixels)} for u in legend.units],
+        quantity=" and ".join(sorted({_QUANTITY[b.quantity] for b in bands})),
+        images={k: _data_uri(images[k]) if k in images else None for k in _IMAGES},
+        selection_words=_selection_words(metrics.get("selection")),
+        quality=_quality(metrics),
+        run_toml=run_toml,
+        citation=_NAGAR,
+    )
+
+
+_IMAGES = ("units", "composite", "spectra", "selection", "training")
+_QUANTITY = {
+    "reflectance": "reflectance (0-1)",
+    "radiance": "radiance (W m⁻² sr⁻¹ µm⁻¹)",
+    "emissivity": "emissivity (0-1)",
+    "feature": "feature values",
+    "unknown": "stored values (their scale is not known)",
+}
+
+
+def area_text(area: float | None, pixels: int) -> str:
+    """Say an area in square kilometres, hectares or pixels."""
+    if area is None:
+        return f"{pixels:,} px"
+    return f"{area / 1e6:,.2f} km²" if area >= 1e6 else f"{area / 1e4:,.2f} ha"
+
+
+def _unit(unit: Any) -> dict[str, Any]:
+    return {k: getattr(unit, k) for k in ("number", "name", "colour", "pixels", "share", "mean")}
+
+
+def _say_band(band: Band) -> str:
+    um = f" ({band.wavelength_um:.2f} µm)" if band.wavelength_um else ""
+    return f"{band.name}{um}"
+
+
+def _method(recipe: Recipe) -> str:
+    steps = [f"{recipe.preprocess.scale} scaling", f"reducer {recipe.reducer.name}"]
+    if recipe.features.transform != "none":
+        steps.insert(0, f"{recipe.features.transform} of the bands")
+    steps += [f"clusterer {recipe.clusterer.name}", *(f"{s.name} filter" for s in recipe.refine)]
+    return ", ".join(steps)
+
+
+def _selection_words(selection: Mapping[str, Any] | None) -> str:
+    if not selection:
+        return ""
+    if selection["rule"] == "given":
+        return f"The number of units, {selection['chosen']}, was given."
+    return f"{selection['chosen']} units, chosen by this rule: {selection['rule']}."
+
+
+def _quality(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    scores = metrics.get("internal_scores") or {}
+    rows = [("Pixels mapped", f"{metrics['coverage']:.2%} of {metrics['pixels']:,}")]
+    if "fitted_pixels" in metrics:
+        rows.append(("Pixels the model was fitted on", f"{metrics['fitted_pixels']:,}"))
+    if "model" in metrics:
+        rows.append(("Model fitted elsewhere", str(metrics["model"])))
+    for key, name in (
+        ("silhouette", "Silhouette (-1 to 1, higher is better)"),
+        ("calinski_harabasz", "Calinski-Harabasz (higher is better)"),
+        ("davies_bouldin", "Davies-Bouldin (lower is better)"),
+    ):
+        if scores.get(key) is not None:
+            rows.append((name, f"{scores[key]:.4g}"))
+    return [*rows, ("Seconds", f"{metrics['seconds']:g}")]
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

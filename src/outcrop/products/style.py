@@ -1,0 +1,105 @@
+"""Names and colours of the units in the forms that GIS programs read."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from outcrop.products.legend import Legend, Unit
+
+#: What 0 is called.
+NO_DATA = "no data"
+
+
+def colour_table(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
+    """Return red, green, blue and alpha (0-255) by unit number; 0 is transparent."""
+    return {0: (0, 0, 0, 0)} | {unit.number: (*_rgb(unit), 255) for unit in legend.units}
+
+
+def qml(legend: Legend) -> str:
+    """Return the style that QGIS 3 takes from ``units.qml`` beside ``units.tif``.
+
+    A paletted renderer of band 1 with number and name of each unit.
+    """
+    root = ET.Element("qgis", version="3.16", styleCategories="Symbology")
+    pipe = ET.SubElement(root, "pipe")
+    renderer = ET.SubElement(
+        pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1"
+    )
+    renderer.set("nodataColor", "")
+    ET.SubElement(renderer, "rasterTransparency")
+    palette = ET.SubElement(renderer, "colorPalette")
+    for unit in legend.units:
+        ET.SubElement(
+            palette,
+            "paletteEntry",
+            value=str(unit.number),
+            color=unit.colour,
+            alpha="255",
+            label=_plain(unit.name),
+        )
+    ET.SubElement(pipe, "brightnesscontrast", brightness="0", contrast="0", gamma="1")
+    ET.SubElement(pipe, "huesaturation", saturation="0", colorizeOn="0", grayscaleMode="0")
+    # Units must not be blended into each other when zoomed out.
+    ET.SubElement(pipe, "rasterresampler", maxOversampling="2")
+    ET.SubElement(root, "blendMode").text = "0"
+    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + _text(root)
+
+
+def aux_xml(legend: Legend) -> str:
+    """Return what GDAL takes from ``units.tif.aux.xml`` beside ``units.tif``.
+
+    Category names of band 1, and a thematic raster attribute table with value, name,
+    colour and number of pixels, which QGIS, ArcGIS and GeoServer read too.
+    """
+    root = ET.Element("PAMDataset")
+    band = ET.SubElement(root, "PAMRasterBand", band="1")
+    names = {0: NO_DATA} | {unit.number: _plain(unit.name) for unit in legend.units}
+    categories = ET.SubElement(band, "CategoryNames")
+    for value in range(max(names) + 1):
+        ET.SubElement(categories, "Category").text = names.get(value, "")
+    band.append(_attribute_table(legend))
+    return _text(root)
+
+
+# Column of the attribute table: name, GDAL's type (0 integer, 1 real, 2 text) and usage.
+_COLUMNS = (
+    ("Value", 0, 5),
+    ("Class", 2, 2),
+    ("Red", 0, 6),
+    ("Green", 0, 7),
+    ("Blue", 0, 8),
+    # Real, since GDAL's integers end at 2^31 and a continent's pixels do not.
+    ("Count", 1, 1),
+)
+
+
+def _attribute_table(legend: Legend) -> ET.Element:
+    """Return the raster attribute table of GDAL's PAM format."""
+    table = ET.Element("GDALRasterAttributeTable", tableType="thematic")
+    for index, (name, kind, usage) in enumerate(_COLUMNS):
+        column = ET.SubElement(table, "FieldDefn", index=str(index))
+        for key, value in (("Name", name), ("Type", kind), ("Usage", usage)):
+            ET.SubElement(column, key).text = str(value)
+    for index, unit in enumerate(legend.units):
+        row = ET.SubElement(table, "Row", index=str(index))
+        for value in (unit.number, _plain(unit.name), *_rgb(unit), unit.pixels):
+            ET.SubElement(row, "F").text = str(value)
+    return table
+
+
+def _rgb(unit: Unit) -> tuple[int, int, int]:
+    """Return ``"#rrggbb"`` as three numbers."""
+    red, green, blue = (int(unit.colour[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue
+
+
+def _plain(text: str) -> str:
+    """Drop the characters that XML cannot hold, even escaped, and line breaks."""
+    return "".join(
+        c if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF else " " for c in text
+    ).strip()
+
+
+def _text(root: ET.Element) -> str:
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"

@@ -1,0 +1,87 @@
+"""The files of a finished map, beside its rasters."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.config import Recipe
+from outcrop.products import figure, report, style
+from outcrop.products.legend import Legend
+from outcrop.products.raster import read_overview
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+
+def write_styles(folder: Path, legend: Legend) -> None:
+    """Write ``units.qml`` and ``units.tif.aux.xml``, which carry names and colours to a GIS."""
+    (folder / "units.qml").write_text(style.qml(legend), "utf-8")
+    (folder / "units.tif.aux.xml").write_text(style.aux_xml(legend), "utf-8")
+
+
+def write_pictures(
+    folder: Path,
+    legend: Legend,
+    grid: GeoBox,
+    composite: NDArray[np.float32],
+    shown: Sequence[int],
+    metrics: Mapping[str, Any],
+    recipe: Recipe,
+    run_toml: str,
+) -> None:
+    """Write ``map.png`` and ``report.html`` from the overviews of ``units.tif``.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``units.tif``.
+    legend : Legend
+    grid : GeoBox
+        Of the whole map.
+    composite : ndarray of float32, shape (3, y, x)
+        The imagery at the resolution of the overview, NaN where there is no data.
+    shown : sequence of int
+        The three bands of the composite.
+    metrics, recipe, run_toml
+        As published.
+    """
+    labels, step = read_overview(folder / "units.tif")
+    title = recipe.products.title or Path(str(metrics["scene"]).split(",")[0]).stem
+    drawn = figure.map_figure(labels, legend, grid=grid, step=step, title=title)
+    (folder / "map.png").write_bytes(figure.to_png(drawn))
+    images = {
+        "units": _png(_coloured(labels, legend)),
+        "composite": _png(figure.composite(composite)),
+        "spectra": figure.to_png(figure.spectra_figure(legend)),
+    }
+    selection = metrics.get("selection")
+    if selection and len(selection["k"]) > 1:
+        images["selection"] = figure.to_png(figure.selection_figure(selection))
+    if metrics.get("training"):
+        images["training"] = figure.to_png(figure.training_figure(metrics["training"]))
+    page = report.render(
+        title=title, legend=legend, bands=legend.bands, shown=shown, recipe=recipe,
+        metrics=metrics, run_toml=run_toml, images=images,
+    )  # fmt: skip
+    (folder / "report.html").write_text(page, "utf-8")
+
+
+def _coloured(labels: NDArray[np.uint8], legend: Legend) -> NDArray[np.uint8]:
+    table = np.zeros((256, 4), np.uint8)
+    for number, colour in style.colour_table(legend).items():
+        table[number] = colour
+    return table[labels]
+
+
+def _png(rgba: NDArray[np.uint8]) -> bytes:
+    from matplotlib.image import imsave
+
+    buffer = io.BytesIO()
+    imsave(buffer, rgba, format="png", metadata={"Software": None})
+    return buffer.getvalue()

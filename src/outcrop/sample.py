@@ -1,0 +1,226 @@
+"""A seeded sample of valid pixels, drawn across a scene without loading it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop import engine
+from outcrop.engine import TILE, Block
+from outcrop.errors import SceneError
+from outcrop.source import Source, valid_mask
+
+#: Pixels that one tile should give at most before more tiles are visited: neighbours resemble
+#: each other, so a few pixels from many places tell more than many from a few.
+PER_TILE = 2000
+#: Tiles that are visited at least, where the scene has them.
+LEAST_TILES = 64
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Pixels that models are fitted on.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (n, bands)
+        Valid pixels, in the order of their position.
+    positions : ndarray of int64, shape (n, 3)
+        Scene, row and column of each.
+    seen, valid : int
+        Pixels that were looked at, and those of them with data in every band.
+    finite : ndarray of int64, shape (bands,)
+        Pixels seen with data, by band.
+    zero : int
+        Valid pixels that are 0 in every band: often fill that the file does not declare.
+    """
+
+    rows: NDArray[np.float32]
+    positions: NDArray[np.int64]
+    seen: int
+    valid: int
+    finite: NDArray[np.int64]
+    zero: int
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Per tile: how many pixels are valid, and a random few with keys to choose between tiles."""
+
+    scene: int
+    seed: int
+    most: int
+
+    def __call__(self, data: NDArray[np.float32], block: Block) -> list[_Part]:
+        return [
+            self._tile(data[:, *tile.inside(block.outer)], place, (tile.row, tile.col))
+            for place, tile in engine.tiles(block.core)
+        ]
+
+    def _tile(
+        self, data: NDArray[np.float32], place: tuple[int, int], corner: tuple[int, int]
+    ) -> _Part:
+        mask = valid_mask(data)
+        index = np.flatnonzero(mask)
+        # A tile's pixels depend on the seed and on the tile alone, never on the block size.
+        rng = np.random.default_rng([self.seed, self.scene, *place])
+        chosen = rng.permutation(len(index))[: self.most]
+        # Ranks over the count: taking all keys under a threshold takes the same share of
+        # every tile, which is what makes the sample stratified by tile in one pass.
+        keys = (np.arange(len(chosen)) + rng.random(len(chosen))) / max(len(index), 1)
+        flat = index[chosen]
+        row, col = np.divmod(flat, data.shape[2])
+        scene = np.full(len(flat), self.scene)
+        rows = np.ascontiguousarray(data.reshape(len(data), -1)[:, flat].T)
+        return _Part(
+            keys=keys,
+            rows=rows,
+            positions=np.stack([scene, row + corner[0], col + corner[1]], axis=1).astype(np.int64),
+            seen=mask.size,
+            valid=len(index),
+            finite=np.isfinite(data).sum(axis=(1, 2)),
+            zero=int((data[:, mask] == 0).all(axis=0).sum()),
+        )
+
+
+@dataclass(frozen=True)
+class _Part:
+    keys: NDArray[np.float64]
+    rows: NDArray[np.float32]
+    positions: NDArray[np.int64]
+    seen: int
+    valid: int
+    finite: NDArray[np.int64]
+    zero: int
+
+    def kept(self, n: int) -> _Part:
+        """Return the part with only its ``n`` lowest keys."""
+        if len(self.keys) <= n:
+            return self
+        keep = np.argpartition(self.keys, n - 1)[:n]
+        return _Part(
+            self.keys[keep],
+            self.rows[keep],
+            self.positions[keep],
+            self.seen,
+            self.valid,
+            self.finite,
+            self.zero,
+        )
+
+
+def _join(parts: Sequence[_Part]) -> _Part:
+    return _Part(
+        np.concatenate([p.keys for p in parts]),
+        np.concatenate([p.rows for p in parts]),
+        np.concatenate([p.positions for p in parts]),
+        sum(p.seen for p in parts),
+        sum(p.valid for p in parts),
+        np.sum([p.finite for p in parts], axis=0),
+        sum(p.zero for p in parts),
+    )
+
+
+def draw(
+    sources: Sequence[Source],
+    n: int | Literal["all"],
+    *,
+    seed: int = 0,
+    threads: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sample:
+    """Draw valid pixels from one or more scenes of the same bands.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    n : int or "all"
+        Pixels wanted; fewer come back if there are no more.
+    seed : int
+        Decides which, together with the tile that a pixel lies in.
+    threads, progress
+        As for `engine.run`.
+
+    Returns
+    -------
+    Sample
+        Independent of the number of threads. Scenes of many tiles are sampled in a random
+        subset of them, enlarged until ``n`` pixels are found.
+
+    Raises
+    ------
+    SceneError
+        If there is no valid pixel; bands without any are named.
+    """
+    rng = np.random.default_rng([seed, 0xB10C])
+    visits = []
+    for scene, source in enumerate(sources):
+        blocks = engine.cut(source.grid.shape, TILE, striped=source.striped)
+        visits += [(scene, block) for block in blocks]
+    order = rng.permutation(len(visits))
+    wanted = None if n == "all" else n
+    collected: list[_Part] = []
+    done = 0
+    while done < len(visits) and not _enough(collected, wanted):
+        count = len(visits) if wanted is None else max(LEAST_TILES, -(-wanted // PER_TILE))
+        batch = sorted(order[done : done + count])
+        for scene, source in enumerate(sources):
+            blocks = [visits[i][1] for i in batch if visits[i][0] == scene]
+            if blocks:
+                _visit(source, scene, blocks, collected, wanted, seed, threads, progress)
+        done += len(batch)
+    return _finish(sources, collected, wanted)
+
+
+def _enough(parts: Sequence[_Part], wanted: int | None) -> bool:
+    return wanted is not None and sum(p.valid for p in parts) >= wanted
+
+
+def _visit(
+    source: Source,
+    scene: int,
+    blocks: Sequence[Block],
+    collected: list[_Part],
+    wanted: int | None,
+    seed: int,
+    threads: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    most = wanted if wanted is not None else TILE * TILE
+
+    def sink(_: Block, parts: list[_Part]) -> None:
+        collected.extend(parts)
+        if wanted is not None and sum(len(p.keys) for p in collected) > 2 * wanted:
+            collected[:] = [_join(collected).kept(wanted)]
+
+    work = _Draw(scene, seed, most)
+    engine.run(source, work, sink, blocks=blocks, threads=threads, progress=progress)
+
+
+def _finish(sources: Sequence[Source], parts: Sequence[_Part], wanted: int | None) -> Sample:
+    names = " + ".join(s.name for s in sources)
+    if not parts:
+        raise SceneError(f"{names}: the grid has no pixels")
+    whole = _join(parts)
+    if not whole.valid:
+        empty = [b.name for b, k in zip(sources[0].bands, whole.finite, strict=True) if not k]
+        hint = (
+            f"; without any data: {', '.join(empty)} (leave them out with --bands)"
+            if empty and len(empty) < len(sources[0].bands)
+            else "; check --nodata and --aoi"
+        )
+        raise SceneError(f"{names}: no pixel has data in every band{hint}")
+    whole = whole.kept(len(whole.keys) if wanted is None else wanted)
+    place = np.lexsort(whole.positions.T[::-1])
+    return Sample(
+        whole.rows[place],
+        whole.positions[place],
+        whole.seen,
+        whole.valid,
+        whole.finite,
+        whole.zero,
+    )

@@ -1,0 +1,239 @@
+"""Any raster that GDAL opens: GeoTIFF and COG, ENVI with its wavelengths, VRT, JPEG 2000."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from outcrop.config import Input
+from outcrop.errors import SceneError
+from outcrop.sensors import get_sensor
+from outcrop.sensors.naming import FileBand, name_bands, with_quantity
+from outcrop.source import BandFile, RasterSource, open_quietly
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+_TO_UM = {"nanometers": 1e-3, "nm": 1e-3, "micrometers": 1.0, "um": 1.0, "microns": 1.0}
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """One band as it lies in a file."""
+
+    path: str
+    index: int
+    described: FileBand
+    nodata: float | None
+    scale: float
+    offset: float
+
+
+@dataclass(frozen=True)
+class _Raster:
+    """What is needed of one file, read once."""
+
+    grid: GeoBox
+    bands: tuple[_Stored, ...]
+    striped: bool
+
+
+def open_raster(scene: str, options: Input | None = None) -> RasterSource:
+    """Open a scene: a raster file, or band files on one grid joined by commas.
+
+    Parameters
+    ----------
+    scene : str
+        Path, or paths joined by commas (``B2.tif,B3.tif``).
+    options : Input, optional
+        What the files do not say: sensor, bands, scale, offset, nodata. The AOI is applied
+        elsewhere.
+
+    Raises
+    ------
+    SceneError
+        If a file is missing or no raster, or the files do not fit each other.
+    """
+    options = options or Input()
+    rasters = [_inspect(path) for path in _paths(scene)]
+    _require_one_grid(scene, rasters)
+    stored = [band for raster in rasters for band in raster.bands]
+    where = scene if len(rasters) == 1 else f"{scene.split(',')[0]},…"
+    sensor = get_sensor(options.sensor) if options.sensor else None
+    chosen = name_bands(where, [b.described for b in stored], sensor, options.bands)
+    picked = [(stored[i], band) for i, band in chosen]
+    return RasterSource(
+        name=where,
+        grid=rasters[0].grid,
+        bands=tuple(with_quantity(band, _is_scaled(s, options)) for s, band in picked),
+        files=tuple(_band_file(s, options) for s, _ in picked),
+        striped=all(r.striped for r in rasters),
+    )
+
+
+def _paths(scene: str) -> list[str]:
+    if Path(scene).exists():  # a comma may be part of a name
+        return [scene]
+    return [p.strip() for p in scene.split(",") if p.strip()] or [scene]
+
+
+def _inspect(path: str) -> _Raster:
+    from odc.geo.geobox import GeoBox
+    from rasterio.errors import RasterioError
+
+    if not Path(path).exists() and not path.startswith(("/vsi", "http://", "https://", "s3://")):
+        raise SceneError(f"{path} does not exist; check the path")
+    if Path(path).is_dir():
+        raise SceneError(f"{path} is a folder; give the raster files inside it, joined by commas")
+    try:
+        with open_quietly(path) as dataset:
+            if dataset.count == 0:
+                raise SceneError(f"{path} holds no band of its own; give one of its layers")
+            _require_numbers(path, dataset)
+            _require_whole(path, dataset)
+            return _Raster(
+                GeoBox(dataset.shape, dataset.transform, _crs(dataset.crs)),
+                tuple(_stored(path, dataset, i) for i in dataset.indexes),
+                _is_striped(dataset),
+            )
+    except (RasterioError, OSError) as error:
+        raise SceneError(
+            f"{path} cannot be opened as a raster ({_brief(error, path)}); "
+            "it must be a format that GDAL reads"
+        ) from None
+
+
+def _brief(error: Exception, path: str) -> str:
+    text = str(error).replace(f"'{path}'", "it").replace(path, "it")
+    return text.splitlines()[0].rstrip(". ")
+
+
+def _require_numbers(path: str, dataset: Any) -> None:
+    odd = [t for t in dataset.dtypes if "complex" in t]
+    if odd:
+        raise SceneError(f"{path} holds {odd[0]} numbers; Outcrop maps integers and floats")
+
+
+def _require_whole(path: str, dataset: Any) -> None:
+    """Refuse a cut-off ENVI file: GDAL reads what is missing of a raw raster as zeros."""
+    if dataset.driver != "ENVI":
+        return
+    head = int(_float(dataset.tags(ns="ENVI").get("header_offset")) or 0)
+    size = np.dtype(dataset.dtypes[0]).itemsize
+    expected = head + dataset.width * dataset.height * dataset.count * size
+    actual = Path(path).stat().st_size
+    if actual < expected:
+        raise SceneError(
+            f"{path} is truncated: its header promises {expected:,} bytes and it has {actual:,}; "
+            "fetch or export it again"
+        )
+
+
+def _crs(crs: Any) -> str | None:
+    """Return the EPSG code where there is one, which reads better than WKT."""
+    if not crs:
+        return None
+    epsg = crs.to_epsg()
+    return f"EPSG:{epsg}" if epsg else str(crs.to_wkt())
+
+
+def _is_striped(dataset: Any) -> bool:
+    rows, cols = dataset.block_shapes[0]
+    return bool(cols >= dataset.width and rows < dataset.height)
+
+
+def _stored(path: str, dataset: Any, index: int) -> _Stored:
+    nodata = dataset.nodatavals[index - 1]
+    return _Stored(
+        path=path,
+        index=index,
+        described=_describe(path, dataset, index),
+        nodata=nodata,
+        scale=_envi_scale(dataset) or dataset.scales[index - 1],
+        offset=dataset.offsets[index - 1],
+    )
+
+
+def _describe(path: str, dataset: Any, index: int) -> FileBand:
+    tags = dataset.tags(index)
+    imagery = dataset.tags(ns="IMAGERY", bidx=index)
+    unit = _TO_UM.get(tags.get("wavelength_units", "").strip().lower())
+    wavelength = _float(imagery.get("CENTRAL_WAVELENGTH_UM"))
+    if wavelength is None and unit:
+        wavelength = _scaled(tags.get("wavelength"), unit)
+    fwhm = _float(imagery.get("FWHM_UM"))
+    if fwhm is None and unit:
+        fwhm = _scaled(tags.get("fwhm"), unit)
+    text = dataset.descriptions[index - 1]
+    if text:  # GDAL appends an ENVI band's wavelength to its name
+        text = re.sub(r"\s*\([\d.]+ *(micrometers|nanometers)\)\s*$", "", text, flags=re.I)
+    if not text and dataset.count == 1:
+        text = _name_in_file_name(path)
+    return FileBand(text or None, wavelength, fwhm)
+
+
+def _name_in_file_name(path: str) -> str | None:
+    """``LC08_..._SR_B2.TIF``, ``T54JXN_..._B8A_20m.jp2`` and ``landsat_b2.tif`` say their band."""
+    found = re.findall(r"(?<![A-Za-z0-9])(B\d{1,2}[AN]?)(?![A-Za-z0-9])", Path(path).stem, re.I)
+    found = found or re.findall(r"_(B\d{1,2}[AN]?)(?=_|$)", Path(path).stem, re.I)
+    return str(found[-1]).upper() if found else None
+
+
+def _envi_scale(dataset: Any) -> float | None:
+    factor = _float(dataset.tags(ns="ENVI").get("reflectance_scale_factor"))
+    return 1.0 / factor if factor else None
+
+
+def _scaled(text: str | None, unit: float) -> float | None:
+    value = _float(text)
+    return None if value is None else round(value * unit, 9)
+
+
+def _float(text: str | None) -> float | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+def _is_scaled(stored: _Stored, options: Input) -> bool:
+    given = options.scale is not None or options.offset is not None
+    return given or (stored.scale, stored.offset) != (1.0, 0.0)
+
+
+def _band_file(stored: _Stored, options: Input) -> BandFile:
+    given = options.scale is not None or options.offset is not None
+    scale, offset = (
+        (
+            1.0 if options.scale is None else options.scale,
+            0.0 if options.offset is None else options.offset,
+        )
+        if given
+        else (stored.scale, stored.offset)
+    )
+    if scale == 0:
+        raise SceneError("--scale 0 would make every value the same; give the product's factor")
+    nodata = stored.nodata if options.nodata is None else options.nodata
+    return BandFile(stored.path, stored.index, nodata, scale, offset)
+
+
+def _require_one_grid(scene: str, rasters: Sequence[_Raster]) -> None:
+    first = rasters[0]
+    for raster in rasters[1:]:
+        if raster.grid != first.grid:
+            a, b = first.bands[0].path, raster.bands[0].path
+            raise SceneError(
+                f"{a} {_say(first.grid)} and {b} {_say(raster.grid)} are not on one grid; "
+                "warp the bands of a scene to one grid first (gdalwarp -tr X Y -te …)"
+            )
+
+
+def _say(grid: GeoBox) -> str:
+    rows, cols = grid.shape
+    a = grid.affine
+    return f"({rows} rows x {cols} columns, pixel {a.a:g} x {a.e:g}, {grid.crs or 'no CRS'})"

@@ -1,0 +1,191 @@
+"""Which band of a file is which: from the file, the sensor and what the user says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from outcrop.errors import SceneError, unknown_name
+from outcrop.sensors.base import Band, Sensor
+
+#: A wavelength names a band whose centre is this near, in micrometres.
+NEAR_UM = 0.03
+
+
+@dataclass(frozen=True)
+class FileBand:
+    """What a file says of one of its bands; wavelengths in micrometres."""
+
+    description: str | None = None
+    wavelength_um: float | None = None
+    fwhm_um: float | None = None
+
+
+def name_bands(
+    where: str,
+    file_bands: Sequence[FileBand],
+    sensor: Sensor | None,
+    labels: Sequence[str] | None,
+) -> list[tuple[int, Band]]:
+    """Decide which bands of a file are used and what they are.
+
+    Where the file names its bands (by a description or a wavelength), ``labels`` chooses
+    among them; where it does not, ``labels`` names them in the order of the file.
+
+    Parameters
+    ----------
+    where : str
+        The file, for messages.
+    file_bands : sequence of FileBand
+    sensor : Sensor or None
+    labels : sequence of str or None
+        Sensor's band names, STAC common names, or wavelengths in micrometres.
+
+    Returns
+    -------
+    list of (int, Band)
+        0-based position in the file, and the band.
+
+    Raises
+    ------
+    SceneError
+        If the count does not fit, or a label is unknown.
+    """
+    own = _bands_from_file(file_bands, sensor)
+    if labels is not None:
+        if own is not None:
+            return [_choose(where, label, own) for label in labels]
+        return _label_in_order(where, len(file_bands), sensor, labels)
+    if own is None and sensor is not None:
+        own = _usual_stack(where, len(file_bands), sensor)
+    if own is None:
+        return [(i, Band(f"band {i + 1}")) for i in range(len(file_bands))]
+    return _only_default(own, sensor)
+
+
+def _bands_from_file(
+    file_bands: Sequence[FileBand], sensor: Sensor | None
+) -> list[tuple[int, Band]] | None:
+    """Return the bands as the file itself names them, or None where it does not."""
+    if sensor is not None:
+        found = [_sensor_band(b, sensor) for b in file_bands]
+        named = [(i, b) for i, b in enumerate(found) if b is not None]
+        complete = len(named) == len(found) and len({b.name for _, b in named}) == len(named)
+        return named if complete else None
+    if all(b.description or b.wavelength_um for b in file_bands):
+        names = [b.description or f"{b.wavelength_um:g} um" for b in file_bands]
+        if len(set(names)) == len(names):
+            return [
+                (i, Band(n, b.wavelength_um, b.fwhm_um))
+                for i, (n, b) in enumerate(zip(names, file_bands, strict=True))
+            ]
+    return None
+
+
+def _sensor_band(band: FileBand, sensor: Sensor) -> Band | None:
+    if band.description:
+        try:
+            return sensor.band(band.description)
+        except SceneError:
+            pass
+    if band.wavelength_um is not None:
+        near = min(sensor.bands, key=lambda b: abs((b.wavelength_um or 0) - band.wavelength_um))
+        if abs((near.wavelength_um or 0) - band.wavelength_um) <= NEAR_UM:
+            return near
+    return None
+
+
+def _choose(where: str, label: str, own: Sequence[tuple[int, Band]]) -> tuple[int, Band]:
+    wanted = label.strip().lower()
+    for index, band in own:
+        if wanted in (band.name.lower(), (band.common_name or "").lower()):
+            return index, band
+    # B2 and B02 are one band, whatever the file writes.
+    as_sensor = Sensor("", where, tuple(b for _, b in own), (), (), "")
+    try:
+        band = as_sensor.band(label)
+        return next(pair for pair in own if pair[1] is band)
+    except SceneError:
+        pass
+    um = _number(label)
+    known = [pair for pair in own if pair[1].wavelength_um is not None]
+    if um is not None and known:
+        index, band = min(known, key=lambda pair: abs((pair[1].wavelength_um or 0) - um))
+        if abs((band.wavelength_um or 0) - um) <= NEAR_UM:
+            return index, band
+        raise SceneError(
+            f"{where}: no band within {NEAR_UM} um of {um:g} um; the nearest is {band.name} at "
+            f"{band.wavelength_um:g} um (wavelengths are in micrometres)"
+        )
+    raise SceneError(f"{where}: " + unknown_name("band", label, [b.name for _, b in own]))
+
+
+def _label_in_order(
+    where: str, count: int, sensor: Sensor | None, labels: Sequence[str]
+) -> list[tuple[int, Band]]:
+    if len(labels) != count:
+        raise SceneError(
+            f"{where} has {count} bands and does not name them, so --bands must name all {count} "
+            f"in the order of the file; it names {len(labels)}: {', '.join(labels)}"
+        )
+    bands = [_label(where, label, sensor) for label in labels]
+    names = [b.name for b in bands]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise SceneError(f"--bands names {', '.join(twice)} more than once; each band once")
+    return list(enumerate(bands))
+
+
+def _label(where: str, label: str, sensor: Sensor | None) -> Band:
+    um = _number(label)
+    if um is not None:
+        if not 0.2 <= um <= 20:
+            raise SceneError(
+                f"--bands: {label} is not a wavelength in micrometres between 0.2 and 20"
+            )
+        known = _sensor_band(FileBand(wavelength_um=um), sensor) if sensor else None
+        return known or Band(f"{um:g} um", um)
+    if sensor is None:
+        raise SceneError(
+            f"{where}: band {label!r} means nothing without a sensor; add --sensor, or give "
+            "wavelengths in micrometres"
+        )
+    return sensor.band(label)
+
+
+def _usual_stack(where: str, count: int, sensor: Sensor) -> list[tuple[int, Band]]:
+    for stack in sensor.stacks:
+        if len(stack) == count:
+            return [(i, sensor.band(name)) for i, name in enumerate(stack)]
+    usual = ", ".join(f"{len(s)} ({s[0]}-{s[-1]})" for s in sensor.stacks)
+    raise SceneError(
+        f"{where} has {count} bands and does not name them; {sensor.title} files usually have "
+        f"{usual}: name the bands in the order of the file with --bands"
+    )
+
+
+def _only_default(
+    own: Sequence[tuple[int, Band]], sensor: Sensor | None
+) -> list[tuple[int, Band]]:
+    """Keep the sensor's sunlit-surface bands, if the file has any of them."""
+    if sensor is None:
+        return list(own)
+    default = [pair for pair in own if pair[1].name in sensor.default]
+    return default or list(own)
+
+
+def _number(label: str) -> float | None:
+    try:
+        return float(label)
+    except ValueError:
+        return None
+
+
+def with_quantity(band: Band, scaled: bool) -> Band:
+    """Mark a band as reflectance once its scale is known and its wavelength is the sun's.
+
+    Without a wavelength the scale is taken to be reflectance's, which is what ``--scale``
+    says it gives; thermal bands stay unknown until a product says what they hold.
+    """
+    sunlit = band.wavelength_um is None or band.wavelength_um < 3.0
+    return replace(band, quantity="reflectance" if scaled and sunlit else "unknown")

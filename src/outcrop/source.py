@@ -1,0 +1,354 @@
+"""Where pixels come from: the one read path of every scene.
+
+A `Source` reads a window of a scene as float32 with NaN where there is no data. It can be
+pickled, so a thread, a process or another machine can read its own blocks.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.errors import SceneError
+from outcrop.sensors.base import Band
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A rectangle of pixels: first row and column, height and width."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Row and column slices into the whole."""
+        return (
+            slice(self.row, self.row + self.height),
+            slice(self.col, self.col + self.width),
+        )
+
+    def grown(self, halo: int, shape: tuple[int, int]) -> Window:
+        """Return the window with a margin, cut at the edges of a grid of this shape."""
+        row, col = max(0, self.row - halo), max(0, self.col - halo)
+        bottom = min(shape[0], self.row + self.height + halo)
+        right = min(shape[1], self.col + self.width + halo)
+        return Window(row, col, bottom - row, right - col)
+
+    def inside(self, outer: Window) -> tuple[slice, slice]:
+        """Slices that cut this window out of an array that covers ``outer``."""
+        row, col = self.row - outer.row, self.col - outer.col
+        return slice(row, row + self.height), slice(col, col + self.width)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A scene that can be read window by window.
+
+    Attributes
+    ----------
+    name : str
+        For messages and provenance.
+    grid : GeoBox
+        Shape, transform and CRS (or None).
+    bands : tuple of Band
+    striped : bool
+        Whether full-width row groups are cheaper to read than square blocks.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def grid(self) -> GeoBox: ...  # noqa: D102
+    @property
+    def bands(self) -> tuple[Band, ...]: ...  # noqa: D102
+    @property
+    def striped(self) -> bool: ...  # noqa: D102
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return (band, height, width), NaN where there is no data."""
+        ...
+
+
+def valid_mask(data: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell where every band of (band, y, x) has a value. Derived, never stored."""
+    mask: NDArray[np.bool_] = np.isfinite(data).all(axis=0)
+    return mask
+
+
+def open_quietly(path: str) -> Any:
+    """Open a raster without rasterio's warning that it has no position: Outcrop says so itself.
+
+    The filter is set once for the process, since `warnings.catch_warnings` is not for threads.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+    with rasterio.Env():  # GDAL then warns through logging and not on stderr
+        return rasterio.open(path)
+
+
+@dataclass(frozen=True)
+class BandFile:
+    """Where one band is stored and how its numbers are read: value × scale + offset."""
+
+    path: str
+    index: int
+    nodata: float | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class RasterSource:
+    """Bands of one or more rasters on one grid, in any format that GDAL reads."""
+
+    name: str
+    grid: GeoBox
+    bands: tuple[Band, ...]
+    files: tuple[BandFile, ...]
+    striped: bool = False
+    _open: Any = field(default_factory=threading.local, repr=False, compare=False)
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return (band, height, width) as float32, NaN where there is no data."""
+        out = np.empty((len(self.files), window.height, window.width), np.float32)
+        start = 0
+        for path, group in groupby(self.files, key=lambda f: f.path):
+            files = list(group)
+            out[start : start + len(files)] = self._read_file(path, files, window)
+            start += len(files)
+        return out
+
+    def _read_file(
+        self, path: str, files: Sequence[BandFile], window: Window
+    ) -> NDArray[np.float32]:
+        from rasterio.enums import MaskFlags
+        from rasterio.errors import RasterioError
+        from rasterio.windows import Window as RasterWindow
+
+        dataset = self._dataset(path)
+        where = RasterWindow(window.col, window.row, window.width, window.height)
+        try:
+            raw = dataset.read([f.index for f in files], window=where)
+            flags = dataset.mask_flag_enums[files[0].index - 1]
+            alpha = MaskFlags.per_dataset in flags
+            inside = dataset.dataset_mask(window=where) > 0 if alpha else None
+        except (RasterioError, OSError) as error:
+            last = window.row + window.height - 1
+            raise SceneError(
+                f"{path}: rows {window.row}-{last} cannot be read ({error}); the file is "
+                "truncated or damaged, so fetch or export it again"
+            ) from None
+        with np.errstate(over="ignore", invalid="ignore"):
+            data = raw.astype(np.float32)
+            for plane, stored, file in zip(data, raw, files, strict=True):
+                if (file.scale, file.offset) != (1.0, 0.0):
+                    plane *= np.float32(file.scale)
+                    plane += np.float32(file.offset)
+                if file.nodata is not None:
+                    plane[stored == file.nodata] = np.nan
+        if inside is not None:
+            data[:, ~inside] = np.nan
+        data[~np.isfinite(data)] = np.nan
+        return data
+
+    def _dataset(self, path: str) -> Any:
+        """Return this thread's handle: GDAL's are not to be shared between threads."""
+        handles = self._open.__dict__
+        if path not in handles:
+            handles[path] = open_quietly(path)
+        return handles[path]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RasterSource, (self.name, self.grid, self.bands, self.files, self.striped)
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """A scene that is in memory already: (band, y, x) with NaN where there is no data."""
+
+    name: str
+    grid: GeoBox
+    bands: tuple[Band, ...]
+    data: NDArray[np.float32]
+    striped: bool = False
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return (band, height, width)."""
+        rows, cols = window.slices
+        out: NDArray[np.float32] = np.array(self.data[:, rows, cols], dtype=np.float32)
+        out[~np.isfinite(out)] = np.nan
+        return out
+
+
+@dataclass(frozen=True)
+class MosaicSource:
+    """Several scenes of the same bands on one grid; where they overlap the first one shows."""
+
+    grid: GeoBox
+    parts: tuple[tuple[Source, int, int], ...]
+    name: str
+    striped: bool = False
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands, the same in every scene."""
+        return self.parts[0][0].bands
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return (band, height, width), each pixel from the first scene that has it."""
+        out = np.full((len(self.bands), window.height, window.width), np.nan, np.float32)
+        for source, row, col in self.parts:
+            here = _overlap(window, Window(row, col, *source.grid.shape))
+            if here is None:
+                continue
+            rows, cols = here.inside(window)
+            target = out[:, rows, cols]
+            gap = ~valid_mask(target)
+            if gap.any():
+                part = source.read(Window(here.row - row, here.col - col, here.height, here.width))
+                target[:, gap] = part[:, gap]
+        return out
+
+
+@dataclass(frozen=True)
+class MaskedSource:
+    """A part of a scene: a window of it, without the pixels whose centres lie outside an area.
+
+    ``geometries`` are GeoJSON-like, in the CRS of the scene.
+    """
+
+    base: Source
+    window: Window
+    geometries: tuple[dict[str, Any], ...]
+
+    @property
+    def name(self) -> str:
+        """The scene's name."""
+        return self.base.name
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The scene's bands."""
+        return self.base.bands
+
+    @property
+    def striped(self) -> bool:
+        """As the scene is stored."""
+        return self.base.striped
+
+    @property
+    def grid(self) -> GeoBox:
+        """The grid of the window."""
+        return self.base.grid[self.window.slices]
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return (band, height, width), NaN outside the area."""
+        from rasterio.features import geometry_mask
+
+        inner = Window(
+            self.window.row + window.row, self.window.col + window.col, window.height, window.width
+        )
+        data = self.base.read(inner)
+        outside = geometry_mask(
+            self.geometries,
+            out_shape=(window.height, window.width),
+            transform=self.grid[window.slices].affine,
+        )
+        data[:, outside] = np.nan
+        return data
+
+
+def _overlap(a: Window, b: Window) -> Window | None:
+    row, col = max(a.row, b.row), max(a.col, b.col)
+    bottom = min(a.row + a.height, b.row + b.height)
+    right = min(a.col + a.width, b.col + b.width)
+    return Window(row, col, bottom - row, right - col) if bottom > row and right > col else None
+
+
+def mosaic(sources: Sequence[Source]) -> Source:
+    """Put scenes of one grid system beside each other.
+
+    Raises
+    ------
+    SceneError
+        If bands, CRS, pixel size or pixel alignment differ.
+    """
+    if len(sources) == 1:
+        return sources[0]
+    first = sources[0]
+    for other in sources[1:]:
+        _require_same_bands(first, other)
+    offsets = [(0, 0), *(_pixel_offset(first, other) for other in sources[1:])]
+    top = min(row for row, _ in offsets)
+    left = min(col for _, col in offsets)
+    bottom = max(r + s.grid.shape[0] for (r, _), s in zip(offsets, sources, strict=True))
+    right = max(c + s.grid.shape[1] for (_, c), s in zip(offsets, sources, strict=True))
+    return MosaicSource(
+        grid=_regrid(first.grid, (top, left), (bottom - top, right - left)),
+        parts=tuple((s, r - top, c - left) for (r, c), s in zip(offsets, sources, strict=True)),
+        name=" + ".join(s.name for s in sources),
+        striped=all(s.striped for s in sources),
+    )
+
+
+def _regrid(grid: GeoBox, origin: tuple[int, int], shape: tuple[int, int]) -> GeoBox:
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
+
+    row, col = origin
+    return GeoBox(shape, grid.affine * Affine.translation(col, row), grid.crs)
+
+
+def _require_same_bands(first: Source, other: Source) -> None:
+    mine, theirs = ([(b.name, b.quantity) for b in s.bands] for s in (first, other))
+    if mine != theirs:
+        raise SceneError(
+            f"{other.name} has the bands {theirs}, {first.name} has {mine}; scenes of one mosaic "
+            "need the same bands in the same order (see --sensor and --bands)"
+        )
+
+
+def _pixel_offset(first: Source, other: Source) -> tuple[int, int]:
+    """Rows and columns from the first scene's corner to the other's."""
+    if first.grid.crs is None or first.grid.crs != other.grid.crs:
+        raise SceneError(
+            f"{first.name} ({first.grid.crs or 'no CRS'}) and {other.name} "
+            f"({other.grid.crs or 'no CRS'}) cannot be laid side by side; "
+            "warp them to one CRS first (gdalwarp)"
+        )
+    step = ~first.grid.affine * other.grid.affine
+    same_pixels = np.allclose((step.a, step.b, step.d, step.e), (1, 0, 0, 1), atol=1e-6)
+    col, row = round(step.c), round(step.f)
+    if not same_pixels or abs(step.c - col) > 0.01 or abs(step.f - row) > 0.01:
+        raise SceneError(
+            f"{other.name} does not lie on the pixel grid of {first.name}; "
+            "warp them to one grid first (gdalwarp -tr X Y -tap)"
+        )
+    return row, col
+
+
+def file_paths(source: Source) -> Iterator[Path]:
+    """Every file that a source reads, once each, for provenance."""
+    if isinstance(source, MosaicSource):
+        for part, _, _ in source.parts:
+            yield from file_paths(part)
+    elif isinstance(source, MaskedSource):
+        yield from file_paths(source.base)
+    elif isinstance(source, RasterSource):
+        yield from (Path(p) for p in dict.fromkeys(f.path for f in source.files))

@@ -1,0 +1,31 @@
+"""What all tests share: the real scenes, and the rule that the gate must not skip them."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+DATA = Path(os.environ.get("OUTCROP_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+hypothesis.settings.register_profile("outcrop", deadline=None, max_examples=20, derandomize=True)
+hypothesis.settings.load_profile("outcrop")
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of real scenes; the test is skipped where there is none."""
+    if not DATA.is_dir():
+        pytest.skip(f"needs the real scenes: {DATA} does not exist (set OUTCROP_DATA)")
+    return DATA
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where OUTCROP_REQUIRE_DATA is set, a skipped test that needs the real scenes fails."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and item.get_closest_marker("real_data"):
+        if os.environ.get("OUTCROP_REQUIRE_DATA") and not hasattr(report, "wasxfail"):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} needs the real scenes and was skipped"

@@ -1,0 +1,62 @@
+import pytest
+
+from outcrop.errors import SceneError
+from outcrop.sensors import SENSORS, get_sensor
+from outcrop.sensors.naming import FileBand, name_bands
+
+SILENT = FileBand()
+
+
+def names(pairs):
+    return [(i, b.name) for i, b in pairs]
+
+
+def test_labels_name_the_bands_of_a_silent_file_in_order():
+    got = name_bands("f", [SILENT] * 2, get_sensor("landsat8"), ["B7", "swir16"])
+    assert names(got) == [(0, "B7"), (1, "B6")]
+
+
+def test_labels_choose_among_the_bands_that_a_file_names():
+    file = [FileBand("B02"), FileBand("B03"), FileBand("B8A")]
+    got = name_bands("f", file, get_sensor("sentinel2"), ["b8a", "B2"])
+    assert names(got) == [(2, "B8A"), (0, "B02")]
+
+
+def test_wavelengths_name_and_choose():
+    by_order = name_bands("f", [SILENT] * 2, None, ["0.56", "2.2"])
+    assert [b.wavelength_um for _, b in by_order] == [0.56, 2.2]
+    file = [FileBand(wavelength_um=w) for w in (0.48, 1.65, 2.2)]
+    assert names(name_bands("f", file, None, ["1.66"])) == [(1, "1.65 um")]
+
+
+def test_wavelengths_of_a_file_find_the_sensors_bands():
+    file = [FileBand("TM Band 7", 2.215), FileBand("TM Band 1", 0.485)]
+    got = name_bands("f", file, get_sensor("landsat5"), None)
+    assert names(got) == [(0, "B7"), (1, "B1")]
+
+
+@pytest.mark.parametrize("sensor", list(SENSORS))
+def test_usual_stacks_are_recognised_and_cut_to_the_default(sensor):
+    record = get_sensor(sensor)
+    assert len({len(s) for s in record.stacks}) == len(record.stacks), "no two of one length"
+    for stack in record.stacks:
+        got = name_bands("f", [SILENT] * len(stack), record, None)
+        assert [b.name for _, b in got] == list(record.default)
+
+
+@pytest.mark.parametrize(
+    ("file", "sensor", "labels", "says"),
+    [
+        ([SILENT] * 5, "landsat8", None, "5 bands and does not name them"),
+        ([SILENT] * 3, "landsat8", ["B2", "B3"], "must name all 3"),
+        ([SILENT] * 2, "landsat8", ["B2", "B02"], "more than once"),
+        ([SILENT] * 2, None, ["B2", "B3"], "without a sensor"),
+        ([SILENT] * 2, "landsat8", ["B2", "B77"], "unknown band 'B77'"),
+        ([SILENT] * 2, None, ["0.5", "560"], "micrometres"),
+        ([FileBand("B2"), FileBand("B3")], "landsat8", ["B4"], "unknown band 'B4'"),
+        ([FileBand("a", 0.5), FileBand("b", 0.6)], None, ["0.7"], "nearest is b"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_way_out(file, sensor, labels, says):
+    with pytest.raises(SceneError, match=says):
+        name_bands("f", file, get_sensor(sensor) if sensor else None, labels)

@@ -1,0 +1,90 @@
+import pytest
+
+from outcrop.errors import OutputError
+from outcrop.publish import staged
+
+
+def fill(folder, text="new"):
+    (folder / "run.toml").write_text(text)
+
+
+def siblings(path):
+    return sorted(p.name for p in path.iterdir())
+
+
+def test_result_appears_whole(tmp_path):
+    with staged(tmp_path / "out") as folder:
+        fill(folder)
+        assert not (tmp_path / "out").exists()
+    assert siblings(tmp_path) == ["out"]
+    assert siblings(tmp_path / "out") == ["run.toml"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_nothing_is_left_after_an_error(tmp_path, error):
+    with pytest.raises(error), staged(tmp_path / "out") as folder:
+        fill(folder)
+        raise error
+    assert siblings(tmp_path) == []
+
+
+def test_existing_result_is_left_alone_unless_asked(tmp_path):
+    with staged(tmp_path / "out") as folder:
+        fill(folder, "old")
+    with pytest.raises(OutputError, match="--overwrite"), staged(tmp_path / "out"):
+        pass
+    with pytest.raises(ValueError, match="x"), staged(tmp_path / "out", overwrite=True):
+        raise ValueError("x")
+    assert (tmp_path / "out" / "run.toml").read_text() == "old"
+    with staged(tmp_path / "out", overwrite=True) as folder:
+        fill(folder)
+    assert (tmp_path / "out" / "run.toml").read_text() == "new"
+    assert siblings(tmp_path) == ["out"]
+
+
+def test_a_folder_of_somebody_else_is_never_replaced(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.doc").write_text("years of work")
+    with pytest.raises(OutputError, match="not written by Outcrop"), staged(out, overwrite=True):
+        pass
+    assert siblings(out) == ["thesis.doc"]
+
+
+def test_a_failed_swap_restores_the_old_result(tmp_path, monkeypatch):
+    import os
+
+    with staged(tmp_path / "out") as folder:
+        fill(folder, "old")
+    real = os.replace
+
+    def replace(a, b):
+        if str(a).endswith(".partial"):
+            raise OSError("no")
+        real(a, b)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OutputError), staged(tmp_path / "out", overwrite=True) as folder:
+        fill(folder)
+    monkeypatch.undo()
+    assert (tmp_path / "out" / "run.toml").read_text() == "old"
+    assert siblings(tmp_path) == ["out"]
+
+
+def test_a_partial_folder_of_another_run_is_respected(tmp_path):
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "x").touch()
+    with pytest.raises(OutputError, match="delete it"), staged(tmp_path / "out", overwrite=True):
+        pass
+    assert (tmp_path / "out.partial" / "x").exists()
+
+
+def test_a_cut_off_run_is_cleared_by_overwrite(tmp_path):
+    left = tmp_path / "out.partial"
+    left.mkdir()
+    (left / ".outcrop-partial").touch()
+    with pytest.raises(OutputError, match="add --overwrite"), staged(tmp_path / "out"):
+        pass
+    with staged(tmp_path / "out", overwrite=True) as folder:
+        fill(folder)
+    assert siblings(tmp_path) == ["out"]

@@ -1,0 +1,184 @@
+import pickle
+
+import numpy as np
+import pytest
+from rasters import write
+
+from outcrop.config import Input
+from outcrop.errors import SceneError
+from outcrop.opening import open_source, open_sources
+from outcrop.source import Window
+
+
+def read_all(source):
+    return source.read(Window(0, 0, *source.grid.shape))
+
+
+@pytest.fixture
+def stack(tmp_path):
+    data = np.arange(6 * 20 * 30, dtype=np.uint16).reshape(6, 20, 30)
+    return write(tmp_path / "a.tif", data), data
+
+
+def test_window_is_what_is_stored(stack):
+    path, data = stack
+    source = open_source(path)
+    got = source.read(Window(3, 5, 7, 11))
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, data[:, 3:10, 5:16])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", "float32", "float64"])
+def test_nodata_tag_becomes_nan_and_is_not_scaled(tmp_path, dtype):
+    data = np.full((2, 4, 5), 7, dtype)
+    data[0, 1, 2] = 3
+    path = write(tmp_path / "a.tif", data, nodata=3, scale=0.5, offset=1.0)
+    got = read_all(open_source(path))
+    assert np.isnan(got[0, 1, 2])
+    assert np.isnan(got).sum() == 1
+    assert got[1, 1, 2] == 4.5
+
+
+def test_nodata_option_overrides_the_tag(tmp_path):
+    path = write(tmp_path / "a.tif", np.array([[[0, 1, 2]], [[0, 1, 2]]], "u1"), nodata=1)
+    got = read_all(open_source(path, Input(nodata=2)))
+    np.testing.assert_array_equal(np.isnan(got[0, 0]), [False, False, True])
+
+
+def test_infinities_are_no_data(tmp_path):
+    data = np.ones((2, 2, 2), "f4")
+    data[0, 0, 0], data[1, 1, 1] = np.inf, -np.inf
+    got = read_all(open_source(write(tmp_path / "a.tif", data)))
+    assert np.isnan(got).sum() == 2
+
+
+def test_internal_mask_is_no_data(tmp_path):
+    import rasterio
+
+    path = write(tmp_path / "a.tif", np.ones((2, 3, 3), "u2"))
+    with rasterio.open(path, "r+") as dataset:
+        mask = np.full((3, 3), 255, "u1")
+        mask[0] = 0
+        dataset.write_mask(mask)
+    got = read_all(open_source(path))
+    assert np.isnan(got[:, 0]).all()
+    assert np.isfinite(got[:, 1:]).all()
+
+
+def test_scale_makes_reflectance_and_no_scale_leaves_it_unknown(stack):
+    path, data = stack
+    plain = open_source(path)
+    assert {b.quantity for b in plain.bands} == {"unknown"}
+    scaled = open_source(path, Input(scale=1e-4, offset=-0.1))
+    assert {b.quantity for b in scaled.bands} == {"reflectance"}
+    np.testing.assert_allclose(read_all(scaled), data * 1e-4 - 0.1, atol=1e-7)
+
+
+def test_scale_zero_is_refused(stack):
+    with pytest.raises(SceneError, match="--scale 0"):
+        open_source(stack[0], Input(scale=0))
+
+
+def test_band_files_make_one_scene_in_their_order(tmp_path):
+    paths = [
+        write(tmp_path / f"LC08_{n}.tif", np.full((3, 4), v, "u2"))
+        for n, v in (("B5", 5), ("B4", 4))
+    ]
+    source = open_source(",".join(paths), Input(sensor="landsat8"))
+    assert [b.name for b in source.bands] == ["B5", "B4"]
+    assert read_all(source)[:, 0, 0].tolist() == [5, 4]
+
+
+def test_band_files_on_other_grids_are_refused(tmp_path):
+    a = write(tmp_path / "a.tif", np.ones((3, 4), "u2"))
+    b = write(tmp_path / "b.tif", np.ones((3, 4), "u2"), pixel=15.0)
+    with pytest.raises(SceneError, match="not on one grid"):
+        open_source(f"{a},{b}")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda p: None, "does not exist"),
+        (lambda p: p.write_text("no raster"), "cannot be opened as a raster"),
+        (lambda p: p.write_bytes(b""), "cannot be opened as a raster"),
+        (lambda p: p.mkdir(), "is a folder"),
+    ],
+)
+def test_what_is_no_raster_is_refused(tmp_path, make, says):
+    path = tmp_path / "x.tif"
+    make(path)
+    with pytest.raises(SceneError, match=says):
+        open_source(str(path))
+
+
+def test_truncated_data_names_file_and_rows(tmp_path):
+    rng = np.random.default_rng(0)
+    path = write(tmp_path / "a.tif", rng.integers(0, 9999, (3, 600, 600)).astype("u2"),
+                 compress="deflate", tiled=True, blockxsize=128, blockysize=128)  # fmt: skip
+    whole = open(path, "rb").read()
+    open(path, "wb").write(whole[: len(whole) * 2 // 3])
+    with pytest.raises(SceneError, match=r"a\.tif.*(truncated|cannot be opened)"):
+        read_all(open_source(path))
+
+
+def test_truncated_plain_tiff_is_refused(tmp_path):
+    path = write(tmp_path / "a.tif", np.ones((3, 600, 600), "u2"))
+    whole = open(path, "rb").read()
+    open(path, "wb").write(whole[: len(whole) * 2 // 3])
+    with pytest.raises(SceneError, match=r"a\.tif.*truncated"):
+        read_all(open_source(path))
+
+
+def test_truncated_envi_is_refused(tmp_path):
+    path = write(tmp_path / "a.img", np.ones((3, 50, 50), "u2"), driver="ENVI")
+    whole = open(path, "rb").read()
+    open(path, "wb").write(whole[: len(whole) // 2])
+    with pytest.raises(SceneError, match="truncated"):
+        read_all(open_source(path))
+
+
+def test_source_survives_pickling(stack):
+    path, data = stack
+    source = open_source(path)
+    source.read(Window(0, 0, 2, 2))  # an open handle must not travel
+    again = pickle.loads(pickle.dumps(source))
+    assert again == source
+    np.testing.assert_array_equal(read_all(again), data)
+
+
+def test_mosaic_shows_the_first_scene_on_top_and_fills_from_the_next(tmp_path):
+    one = np.full((2, 4, 4), 1, "i2")
+    one[:, 0, 0] = -1
+    a = write(tmp_path / "a.tif", one, nodata=-1)
+    b = write(tmp_path / "b.tif", np.full((2, 4, 4), 2, "i2"), nodata=-1,
+              origin=(600000.0 + 60, 6600000.0 + 30))  # fmt: skip
+    source = open_sources([a, b])
+    got = read_all(source)[0]
+    assert source.grid.shape == (5, 6)
+    assert (source.grid.affine.c, source.grid.affine.f) == (600000.0, 6600030.0)
+    expected = np.full((5, 6), np.nan)
+    expected[0:4, 2:6] = 2
+    expected[1:5, 0:4] = 1
+    expected[1, 0] = np.nan
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(source.read(Window(1, 2, 3, 3))[0], expected[1:4, 2:5])
+
+
+def test_mosaic_of_shifted_pixels_is_refused(tmp_path):
+    a = write(tmp_path / "a.tif", np.ones((2, 4, 4), "u1"))
+    b = write(tmp_path / "b.tif", np.ones((2, 4, 4), "u1"), origin=(600010.0, 6600000.0))
+    with pytest.raises(SceneError, match="pixel grid"):
+        open_sources([a, b])
+    c = write(tmp_path / "c.tif", np.ones((2, 4, 4), "u1"), crs="EPSG:32755")
+    with pytest.raises(SceneError, match="EPSG:32755"):
+        open_sources([a, c])
+
+
+@pytest.mark.real_data
+def test_envi_scene_brings_its_wavelengths(data):
+    source = open_source(str(data / "canon_city_tm" / "can_tmr.img"))
+    assert [b.wavelength_um for b in source.bands] == [0.485, 0.56, 0.66, 0.83, 1.65, 2.215]
+    assert source.grid.crs is None
+    assert source.grid.shape == (400, 640)
+    assert source.striped
