@@ -53,6 +53,13 @@ class Evaluation:
     confusion: dict[str, Any]
     notes: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """Return the scores, the matching and the notes for people to read."""
+        lines = [f"{key.replace('_', ' '):18} {_number(getattr(self, key))}" for key in _SCORES]
+        lines += ["", "unit -> class (one to one)"]
+        lines += [f"{unit:>4} -> {label}" for unit, label in sorted(self.assignment.items())]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold: keys are text, and NaN is None."""
         facts = asdict(self)
@@ -112,6 +119,26 @@ def evaluate(
         finally:
             reference.close()
     return Evaluation(**score_table(table), notes=reference.notes)
+
+
+_SCORES = (
+    "n",
+    "coverage",
+    "overall_accuracy",
+    "balanced_accuracy",
+    "purity",
+    "kappa",
+    "nmi",
+    "ami",
+    "ari",
+)
+
+
+def _number(value: float) -> str:
+    """Return a count whole and a score with four digits."""
+    if isinstance(value, int):
+        return str(value)
+    return "undefined" if math.isnan(value) else f"{value:.4f}"
 
 
 def _cells(

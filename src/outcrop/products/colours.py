@@ -12,8 +12,8 @@ Floats = NDArray[np.float64]
 
 # What is searched: lightness and chroma that print well and leave black linework and text
 # readable on top, as on a geological map.
-LIGHTNESS = np.linspace(0.46, 0.93, 16)
-CHROMA = np.array([0.05, 0.085, 0.12, 0.145])
+LIGHTNESS = np.linspace(0.5, 0.95, 16)
+CHROMA = np.array([0.035, 0.06, 0.085, 0.11])
 #: Degrees that a hue may move from its place in the walk.
 SWAY = np.array([0.0, -8.0, 8.0, -16.0, 16.0])
 #: The walk leaves a gap, so that its two ends, the least alike, do not meet.
@@ -89,7 +89,7 @@ def unit_colours(means: NDArray[np.floating[Any]]) -> list[str]:
     canonical = np.lexsort((*spectra.T[::-1], spectra.mean(axis=1)))
     spectra = spectra[canonical]
     hues = _hues(_standardised(spectra))
-    lightness = np.interp(np.arange(len(spectra)), [0, max(1, len(spectra) - 1)], [0.52, 0.88])
+    lightness = np.interp(np.arange(len(spectra)), [0, max(1, len(spectra) - 1)], [0.6, 0.9])
     chosen = _spread(hues, lightness)
     colours = [""] * len(spectra)
     for unit, colour in zip(canonical, chosen, strict=True):
@@ -167,8 +167,10 @@ def seen_as(rgb: Floats) -> Floats:
 
 def _apart(some: Floats, others: Floats) -> Floats:
     """Return the least distance over visions of (visions, n, 3) to (visions, m, 3): (n, m)."""
-    gaps = some[:, :, None] - others[:, None]
-    distance: Floats = np.sqrt((gaps**2).sum(axis=-1)).min(axis=0)
+    square = np.zeros((len(some), some.shape[1], others.shape[1]))
+    for axis in range(some.shape[2]):
+        square += (some[:, :, None, axis] - others[:, None, :, axis]) ** 2
+    distance: Floats = np.sqrt(square.min(axis=0))
     return distance
 
 

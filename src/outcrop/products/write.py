@@ -53,7 +53,10 @@ def write_pictures(
     """
     labels, step = read_overview(folder / "units.tif")
     title = recipe.products.title or Path(str(metrics["scene"]).split(",")[0]).stem
-    drawn = figure.map_figure(labels, legend, grid=grid, step=step, title=title)
+    drawn = figure.map_figure(
+        labels, legend, grid=grid, step=step, title=title,
+        subtitle=f"{metrics['units']} spectral units of {Path(str(metrics['scene'])).name}",
+    )  # fmt: skip
     (folder / "map.png").write_bytes(figure.to_png(drawn))
     images = {
         "units": _png(_coloured(labels, legend)),

@@ -121,7 +121,7 @@ class NetworkReducer(Reducer):
             )
 
     def _code(self, batch: Floats) -> Floats:
-        values: Floats = (batch - self.input_mean_) / self.input_scale_
+        values = np.asarray((batch - self.input_mean_) / self.input_scale_, np.float32)
         start = 0
         for facts in self.nets_:
             net = Dense.from_facts(facts)
@@ -130,7 +130,7 @@ class NetworkReducer(Reducer):
             if facts is not self.nets_[-1]:
                 values = np.hstack([values, given])
         if hasattr(self, "code_axes_"):
-            values = (values - self.code_mean_) @ self.code_axes_
+            values = np.asarray((values - self.code_mean_) @ self.code_axes_, np.float32)
         return values
 
 
