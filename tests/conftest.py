@@ -25,7 +25,7 @@ def pytest_runtest_makereport(item, call):
     """Where OUTCROP_REQUIRE_DATA is set, a skipped test that needs the real scenes fails."""
     outcome = yield
     report = outcome.get_result()
-    if report.skipped and item.get_closest_marker("real_data"):
-        if os.environ.get("OUTCROP_REQUIRE_DATA") and not hasattr(report, "wasxfail"):
-            report.outcome = "failed"
-            report.longrepr = f"{item.nodeid} needs the real scenes and was skipped"
+    required = os.environ.get("OUTCROP_REQUIRE_DATA") and item.get_closest_marker("real_data")
+    if report.skipped and required:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} needs the real scenes and was skipped"

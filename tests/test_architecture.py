@@ -78,7 +78,9 @@ def test_imports_point_down(path: Path) -> None:
 
 def test_there_is_no_import_cycle() -> None:
     modules = {
-        ".".join(("outcrop", *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): p
+        ".".join(("outcrop", *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): p
         for p in ROOT.rglob("*.py")
     }
     graph = {

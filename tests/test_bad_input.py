@@ -9,10 +9,10 @@ import time
 import geopandas
 import numpy as np
 import pytest
-from rasters import UTM, blobs, write
 from shapely.geometry import box
 
 from outcrop.__main__ import main
+from rasters import UTM, blobs, write
 
 
 @pytest.fixture

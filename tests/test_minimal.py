@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import rasterio
-from rasters import blobs, write
 
 from outcrop.__main__ import main
+from rasters import blobs, write
 
 
 def test_minimal(tmp_path, capsys):
@@ -26,7 +26,7 @@ def test_minimal(tmp_path, capsys):
         colours = units.colormap(1)
     legend = json.loads((out / "legend.json").read_text())
     for unit in legend["units"]:
-        assert "#%02x%02x%02x" % colours[unit["number"]][:3] == unit["colour"]
+        assert "#{:02x}{:02x}{:02x}".format(*colours[unit["number"]][:3]) == unit["colour"]
         assert unit["area"] == unit["pixels"] * 900
     means = [np.mean(u["mean"]) for u in legend["units"]]
     assert means == sorted(means), "unit numbers run from dark to bright"

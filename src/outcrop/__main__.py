@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,8 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from outcrop.errors import OutcropError
 
     # Typer's own copy of click or the package, depending on its version.
-    usage_error = typer.BadParameter.__bases__[0]
-    click_error = usage_error.__bases__[0]
+    usage_error: Any = typer.BadParameter.__bases__[0]
+    click_error: Any = usage_error.__bases__[0]
 
     try:
         code = app(args=None if argv is None else list(argv), prog_name="outcrop",

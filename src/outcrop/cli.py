@@ -322,7 +322,7 @@ def _input(
 def _override(
     recipe: Recipe,
     *,
-    input: dict[str, Any],  # noqa: A002 (the table's name)
+    input: dict[str, Any],
     reducer: str | None,
     clusterer: str | None,
     units: str | None,

@@ -16,6 +16,8 @@ from outcrop.registry import Registry
 
 SCHEMA = 1
 DEFAULT_RECIPE = "default"
+#: Parameters of estimators that the run sets for all of them.
+OF_THE_RUN = ("random_state", "device")
 
 
 @dataclass(frozen=True)
@@ -172,12 +174,12 @@ def parse_recipe(data: Mapping[str, Any], origin: str = "recipe") -> Recipe:
 
 def _split_step(table: Any, where: str) -> dict[str, Any]:
     if not isinstance(table, dict) or not isinstance(table.get("name"), str):
-        raise RecipeError(f"{where} needs a name, such as name = \"pca\"; got {table!r}")
+        raise RecipeError(f'{where} needs a name, such as name = "pca"; got {table!r}')
     return {"name": table["name"], "params": {k: v for k, v in table.items() if k != "name"}}
 
 
 def _refuse_unknown_keys(tables: Mapping[str, Any], origin: str) -> None:
-    plain = {f.name: f.default for f in fields(Recipe)}
+    plain: dict[str, Any] = {f.name: f.default for f in fields(Recipe)}
     for key, value in tables.items():
         if key not in plain:
             raise RecipeError(f"{origin}: " + unknown_name("table", key, plain))
@@ -214,7 +216,7 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         _check_step(table, step, origin)
     run = recipe.run
     if run.sample != "all" and run.sample < 2:
-        raise RecipeError(f"{origin}: run.sample = {run.sample}; it must be 2 or more, or \"all\"")
+        raise RecipeError(f'{origin}: run.sample = {run.sample}; it must be 2 or more, or "all"')
     if run.block < 512 or run.block % 512:
         raise RecipeError(f"{origin}: run.block = {run.block}; it must be a multiple of 512")
     if run.fit_threads < 1 or run.threads < 0:
@@ -227,7 +229,8 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
 
 
 def _check_step(table: Registry, step: Step, origin: str) -> None:
-    known = [p for p in inspect.signature(table.load(step.name)).parameters if p != "random_state"]
+    parameters = inspect.signature(table.load(step.name)).parameters
+    known = [p for p in parameters if p not in OF_THE_RUN]
     for name in step.params:
         if name not in known:
             raise RecipeError(

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-
 def to_cube(source: Source) -> xr.DataArray:
     """Show a source as a lazy array (band, y, x); pixels are read when they are asked for.
 
@@ -30,9 +29,7 @@ def to_cube(source: Source) -> xr.DataArray:
     from xarray.core import indexing
 
     bands = source.bands
-    variable = xr.Variable(
-        ("band", "y", "x"), indexing.LazilyIndexedArray(_backend_array(source))
-    )
+    variable = xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_backend_array(source)))
     cube = xr.DataArray(
         variable,
         coords={
@@ -46,10 +43,10 @@ def to_cube(source: Source) -> xr.DataArray:
         name="reflectance" if all(b.quantity == "reflectance" for b in bands) else "value",
         attrs={"scene": source.name},
     )
-    cube = cube.rio.write_transform(source.grid.affine)
+    placed: xr.DataArray = cube.rio.write_transform(source.grid.affine)
     if source.grid.crs is not None:
-        cube = cube.rio.write_crs(str(source.grid.crs))
-    return cube
+        placed = placed.rio.write_crs(str(source.grid.crs))
+    return placed
 
 
 def as_source(cube: Source | xr.DataArray) -> Source:
@@ -84,7 +81,7 @@ class _CubeSource:
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width), NaN where there is no data."""
         rows, cols = window.slices
-        out: NDArray[np.float32] = np.array(self.cube[:, rows, cols].values, dtype=np.float32)
+        out: NDArray[np.float32] = np.array(self.cube[:, rows, cols].values, np.float32)
         out[~np.isfinite(out)] = np.nan
         return out
 
@@ -112,7 +109,7 @@ def from_array(
             f"an array of shape {data.shape} does not fit {len(bands)} bands; "
             "it must be (band, y, x)"
         )
-    grid = GeoBox(data.shape[1:], Affine(*transform[:6]), crs)
+    grid = GeoBox((data.shape[1], data.shape[2]), Affine(*transform[:6]), crs)
     return to_cube(ArraySource(name, grid, tuple(bands), np.asarray(data, np.float32)))
 
 
@@ -120,7 +117,7 @@ def _backend_array(source: Source) -> Any:
     from xarray.backends import BackendArray
     from xarray.core import indexing
 
-    class SourceArray(BackendArray):  # type: ignore[misc]
+    class SourceArray(BackendArray):
         shape = (len(source.bands), *source.grid.shape)
         dtype = np.dtype(np.float32)
 
@@ -134,10 +131,12 @@ def _backend_array(source: Source) -> Any:
             spans = [_span(k, n) for k, n in zip(yx, self.shape[1:], strict=True)]
             if any(stop <= start for start, stop, _ in spans):
                 empty = np.empty((len(source.bands), *self.shape[1:]), np.float32)
-                return empty[key]
+                nothing: NDArray[np.float32] = empty[key]
+                return nothing
             (top, bottom, rows), (left, right, cols) = spans
             data = source.read(Window(top, left, bottom - top, right - left))
-            return data[band, rows, cols]
+            part: NDArray[np.float32] = data[band, rows, cols]
+            return part
 
     return SourceArray()
 
@@ -213,4 +212,6 @@ def _grid_of(cube: xr.DataArray) -> Any:
     from odc.geo.geobox import GeoBox
 
     transform = cube.rio.transform(recalc="x" in cube.coords and cube.sizes["x"] > 1)
-    return GeoBox(cube.shape[1:], transform, str(cube.rio.crs) if cube.rio.crs else None)
+    return GeoBox(
+        (cube.shape[1], cube.shape[2]), transform, str(cube.rio.crs) if cube.rio.crs else None
+    )

@@ -71,7 +71,7 @@ def describe(source: Source) -> Description:
     return Description(
         name=source.name,
         files=tuple(str(p) for p in file_paths(source)),
-        shape=tuple(source.grid.shape),
+        shape=(source.grid.shape[0], source.grid.shape[1]),
         crs=str(source.grid.crs) if source.grid.crs is not None else None,
         transform=tuple(source.grid.affine[:6]),
         bands=tuple(

@@ -85,13 +85,13 @@ class _Task(Generic[R]):
 
 
 def cut(
-    shape: tuple[int, int], size: int = 2 * TILE, *, halo: int = 0, striped: bool = False
+    shape: Sequence[int], size: int = 2 * TILE, *, halo: int = 0, striped: bool = False
 ) -> list[Block]:
     """Cut a grid into blocks.
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : sequence of int
         Rows and columns of the grid.
     size : int
         Side of a core, a multiple of `TILE`. Striped files get full-width groups of
@@ -113,7 +113,7 @@ def cut(
         for row in range(0, height, tall)
         for col in range(0, width, wide)
     ]
-    return [Block(i, core, core.grown(halo, shape)) for i, core in enumerate(cores)]
+    return [Block(i, core, core.grown(halo, (height, width))) for i, core in enumerate(cores)]
 
 
 def run(

@@ -1,4 +1,4 @@
-"""The errors that a user can cause, each a sentence that names the value, the rule and the way out."""
+"""The errors that a user can cause: each names the value, the rule and the way out."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         for name in self._by_unit:
             setattr(self, name, getattr(self, name)[order])
         if hasattr(self, "labels_"):
-            self.labels_ = np.argsort(order)[self.labels_]
+            old: Any = vars(self)["labels_"]
+            self.labels_: NDArray[Any] = np.argsort(order)[old]
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the fitted state.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def row_areas(grid: GeoBox) -> NDArray[np.float64]:
     if not (crs.is_geographic or "mercator" in _method(crs)) or "transverse" in _method(crs):
         metres = crs.axis_info[0].unit_conversion_factor
         return np.full(rows, abs(grid.affine.determinant) * metres**2)
-    return _geodesic(grid, rows, cols // 2)
+    return _geodesic(grid, crs, rows, cols // 2)
 
 
 def _method(crs: object) -> str:
@@ -37,14 +37,15 @@ def _method(crs: object) -> str:
     return operation.method_name.lower() if operation is not None else ""
 
 
-def _geodesic(grid: GeoBox, rows: int, col: int) -> NDArray[np.float64]:
+def _geodesic(grid: GeoBox, crs: Any, rows: int, col: int) -> NDArray[np.float64]:
     from pyproj import Transformer
 
-    crs = grid.crs.proj
     to_degrees = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
     edges = np.arange(rows + 1, dtype=float)
     a = grid.affine
-    left, right = ((a.a * c + a.b * edges + a.c, a.d * c + a.e * edges + a.f) for c in (col, col + 1))
+    left, right = (
+        (a.a * c + a.b * edges + a.c, a.d * c + a.e * edges + a.f) for c in (col, col + 1)
+    )
     west, east = to_degrees.transform(*left), to_degrees.transform(*right)
     geod = crs.get_geod()
     area = [
@@ -54,4 +55,4 @@ def _geodesic(grid: GeoBox, rows: int, col: int) -> NDArray[np.float64]:
         )[0]
         for i in range(rows)
     ]
-    return np.abs(np.asarray(area))
+    return np.abs(np.asarray(area, np.float64))

@@ -14,12 +14,19 @@ from numpy.typing import NDArray
 
 from outcrop import __version__
 from outcrop.clustering import CLUSTERERS
-from outcrop.config import Recipe, Step, parse_recipe, recipe_to_toml
+from outcrop.config import OF_THE_RUN, Recipe, Step, parse_recipe, recipe_to_toml
 from outcrop.errors import InputError, ModelError
 from outcrop.estimator import Estimator
 from outcrop.features import TRANSFORMS
 from outcrop.preprocess import SCALERS
-from outcrop.products.legend import Legend, Unit, match_units, order_units, unit_colours
+from outcrop.products.legend import (
+    Legend,
+    Unit,
+    further_colours,
+    match_units,
+    order_units,
+    unit_colours,
+)
 from outcrop.reduction import REDUCERS
 from outcrop.refinement import FILTERS
 from outcrop.registry import Registry
@@ -109,13 +116,12 @@ class Model:
             facts, own = getattr(self, part).to_state()
             parts[part] = facts
             arrays |= {f"{part}.{k}": np.ascontiguousarray(v) for k, v in own.items()}
-        recipe = dataclasses.replace(self.recipe, input=self.recipe.input)
         text = {
             "format": FORMAT,
             "outcrop": __version__,
             "sensor": self.recipe.input.sensor,
             "bands": [dataclasses.asdict(b) for b in self.bands],
-            "recipe": recipe_to_toml(recipe),
+            "recipe": recipe_to_toml(self.recipe),
             "estimators": parts,
             "numbers": list(self.numbers),
             "legend": json.loads(self.legend.to_json()),
@@ -218,7 +224,18 @@ def fit_model(
     order, legend = _number(means, bands, np.bincount(clusterer.labels_), like)
     clusterer.reorder(order)
     numbers = tuple(u.number for u in legend.units)
-    return Model(bands, recipe, scaler, reducer, clusterer, numbers, legend)
+    resolved = dataclasses.replace(
+        recipe,
+        reducer=_resolved(recipe.reducer, reducer),
+        clusterer=_resolved(recipe.clusterer, clusterer),
+    )
+    return Model(bands, resolved, scaler, reducer, clusterer, numbers, legend)
+
+
+def _resolved(step: Step, estimator: Estimator) -> Step:
+    """Return a step with every parameter written out: a later version's defaults may differ."""
+    params = estimator.get_params(deep=False)
+    return Step(step.name, {k: v for k, v in params.items() if k not in OF_THE_RUN})
 
 
 def _build(table: Registry, step: Step, seed: int, **extra: Any) -> Estimator:
@@ -253,7 +270,7 @@ def _number(
     counts: NDArray[np.integer[Any]],
     like: Legend | None,
 ) -> tuple[NDArray[np.intp], Legend]:
-    """Number the clusters; returns them in the order of their numbers, and their legend."""
+    """Give clusters their numbers; return their order by number, and their legend."""
     order = np.asarray(order_units(means))
     colours = unit_colours(means[order])
     units = [
@@ -263,10 +280,11 @@ def _number(
     if like is not None:
         matched = match_units(means[order], [b.name for b in bands], like)
         known = {u.number: u for u in like.units}
+        fresh = iter(further_colours([u.colour for u in like.units], len(units)))
         renumbered = []
         for unit, number in zip(units, matched, strict=True):
             old = known.get(number)
-            name, colour = (old.name, old.colour) if old else (f"Unit {number}", unit.colour)
+            name, colour = (old.name, old.colour) if old else (f"Unit {number}", next(fresh))
             renumbered.append(dataclasses.replace(unit, number=number, name=name, colour=colour))
         place = np.argsort([u.number for u in renumbered])
         order, units = order[place], [renumbered[i] for i in place]

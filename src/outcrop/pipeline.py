@@ -35,12 +35,11 @@ Progress = Callable[[int, int], None]
 class Reporter(Protocol):
     """Shows what is being done; returns a function to call with blocks done and of all."""
 
-    def __call__(self, stage: str) -> Progress | None: ...  # noqa: D102
+    def __call__(self, stage: str, /) -> Progress | None: ...  # noqa: D102
 
 
-def silent(stage: str) -> None:
+def silent(_stage: str) -> None:
     """Report nothing."""
-    return None
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,8 @@ class Result:
         """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data."""
         import rioxarray
 
-        return rioxarray.open_rasterio(self.folder / "units.tif").squeeze("band", drop=True)
+        raster: Any = rioxarray.open_rasterio(self.folder / "units.tif")
+        return raster.squeeze("band", drop=True)
 
 
 def map_scenes(
@@ -116,11 +116,10 @@ def map_scenes(
     legend = _legend_to_match(like)
     source = _open(scenes, recipe.input)
     with staged(out, overwrite=overwrite) as folder:
-        model, sample, notes, fit_facts = _fit(source, recipe, legend, report)
+        model, notes, facts = _fit(source, recipe, legend, report)
         model.save(folder / "model")
-        result = _map_into(folder, out, model, source, recipe, notes, fit_facts, started, report,
-                           checksum=checksum, sample=sample)  # fmt: skip
-    return result
+        job = _Job(out, source, model.recipe, tuple(notes), facts, started, checksum)
+        return _map_into(folder, job, model, report)
 
 
 def fit_scenes(
@@ -138,7 +137,7 @@ def fit_scenes(
     legend = _legend_to_match(like)
     source = _open(scenes, recipe.input)
     with staged(out, overwrite=overwrite) as folder:
-        model, _, _, _ = _fit(source, recipe, legend, report)
+        model, _, _ = _fit(source, recipe, legend, report)
         model.save(folder)
     return model
 
@@ -178,8 +177,8 @@ def apply_to_scenes(
     with staged(out, overwrite=overwrite) as folder:
         model.save(folder / "model")
         facts = {"model": str(model_folder)}
-        return _map_into(folder, out, model, source, recipe, _notes(source), facts, started,
-                         report, checksum=checksum)  # fmt: skip
+        job = _Job(out, source, recipe, tuple(_notes(source)), facts, started, checksum)
+        return _map_into(folder, job, model, report)
 
 
 def _open(scenes: Sequence[str] | Source, options: Input) -> Source:
@@ -200,7 +199,7 @@ def _legend_to_match(like: Path | str | None) -> Legend | None:
 
 def _fit(
     source: Source, recipe: Recipe, like: Legend | None, report: Reporter
-) -> tuple[Model, Sample, list[str], dict[str, Any]]:
+) -> tuple[Model, list[str], dict[str, Any]]:
     notes = _notes(source)
     run = recipe.run
     progress = report("Sampling")
@@ -219,7 +218,7 @@ def _fit(
         "selection": getattr(model.clusterer, "selection_", None),
         "training": getattr(model.reducer, "history_", []),
     }
-    return model, sample, notes, facts
+    return model, notes, facts
 
 
 def _notes(source: Source) -> list[str]:
@@ -249,7 +248,9 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
                                        strict=True) if low == high
     ]  # fmt: skip
     if len(constant) == len(source.bands):
-        raise SceneError(f"{source.name}: every band is constant, so there is nothing to tell apart")
+        raise SceneError(
+            f"{source.name}: every band is constant, so there is nothing to tell apart"
+        )
     if constant:
         notes.append(f"constant, so without a say in the units: {', '.join(constant)}")
     if sample.zero > 0.001 * sample.valid:
@@ -260,23 +261,23 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
     return notes
 
 
-def _map_into(
-    folder: Path,
-    out: Path,
-    model: Model,
-    source: Source,
-    recipe: Recipe,
-    notes: list[str],
-    facts: dict[str, Any],
-    started: float,
-    report: Reporter,
-    *,
-    checksum: bool,
-    sample: Sample | None = None,
-) -> Result:
-    for note in notes:
+@dataclass(frozen=True)
+class _Job:
+    """What a map is made from, besides the model."""
+
+    out: Path
+    source: Source
+    recipe: Recipe
+    notes: tuple[str, ...]
+    facts: dict[str, Any]
+    started: float
+    checksum: bool
+
+
+def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:
+    for note in job.notes:
         log.warning(note)
-    run = recipe.run
+    recipe, source, run = job.recipe, job.source, job.recipe.run
     applied = apply_model(
         model, source, folder,
         threads=run.threads, block=run.block, save_code=recipe.products.save_code,
@@ -292,21 +293,20 @@ def _map_into(
         "units": sum(u.pixels > 0 for u in legend.units),
         "pixels": total,
         "coverage": 1 - int(applied.sums.pixels[0]) / total,
-        "seconds": round(time.perf_counter() - started, 2),
-        "notes": notes,
-        **facts,
+        "seconds": round(time.perf_counter() - job.started, 2),
+        "notes": list(job.notes),
+        **job.facts,
     }
-    proof = provenance.collect(source, model, checksum=checksum)
+    settings = recipe_to_toml(recipe, provenance.collect(source, model, checksum=job.checksum))
     (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
-    settings = recipe_to_toml(recipe, proof)
     (folder / "run.toml").write_text(settings, "utf-8")
     write_styles(folder, legend)
     write_pictures(
         folder, legend, source.grid, applied.composite, applied.composite_bands, metrics, recipe,
         settings,
     )  # fmt: skip
-    return Result(out, legend, metrics, tuple(notes))
+    return Result(job.out, legend, metrics, job.notes)
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:

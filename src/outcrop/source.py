@@ -85,8 +85,7 @@ class Source(Protocol):
 
 def valid_mask(data: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell where every band of (band, y, x) has a value. Derived, never stored."""
-    mask: NDArray[np.bool_] = np.isfinite(data).all(axis=0)
-    return mask
+    return np.asarray(np.isfinite(data).all(axis=0))
 
 
 def open_quietly(path: str) -> Any:
@@ -155,7 +154,7 @@ class RasterSource:
                 "truncated or damaged, so fetch or export it again"
             ) from None
         with np.errstate(over="ignore", invalid="ignore"):
-            data = raw.astype(np.float32)
+            data: NDArray[np.float32] = raw.astype(np.float32)
             for plane, stored, file in zip(data, raw, files, strict=True):
                 if (file.scale, file.offset) != (1.0, 0.0):
                     plane *= np.float32(file.scale)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 UNITS = 256
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _accumulate(data: Any, labels: Any, areas: Any, sums: Any) -> None:
     bands = data.shape[0]
     for i in range(labels.shape[0]):

@@ -9,12 +9,12 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from rasters import blobs
 
 from outcrop.config import Recipe, Step, load_recipe, with_step
 from outcrop.pipeline import map_scenes
 from outcrop.sensors import Band
 from outcrop.source import ArraySource
+from rasters import blobs
 
 FAST = Recipe(
     reducer=Step("pca", {"n_components": 2, "whiten": True}),
@@ -28,7 +28,9 @@ def scene(shape, bands=4, seed=0, holes=0.0):
     rng = np.random.default_rng(seed)
     data[rng.integers(0, bands), rng.random(shape) < holes] = np.nan
     names = tuple(Band(f"b{i}") for i in range(bands))
-    return ArraySource("s", GeoBox(shape, Affine(30, 0, 6e5, 0, -30, 6.6e6), "EPSG:32754"), names, data)
+    return ArraySource(
+        "s", GeoBox(shape, Affine(30, 0, 6e5, 0, -30, 6.6e6), "EPSG:32754"), names, data
+    )
 
 
 def run(source, recipe, folder):
@@ -44,7 +46,12 @@ def with_run(recipe, **changes):
 
 
 @settings(max_examples=8)
-@given(rows=st.integers(5, 40), cols=st.integers(5, 40), holes=st.floats(0, 0.5), seed=st.integers(0, 99))
+@given(
+    rows=st.integers(5, 40),
+    cols=st.integers(5, 40),
+    holes=st.floats(0, 0.5),
+    seed=st.integers(0, 99),
+)
 def test_no_data_in_is_zero_out_and_nothing_else_is(tmp_path_factory, rows, cols, holes, seed):
     source = scene((rows, cols), seed=seed, holes=holes)
     valid = np.isfinite(source.data).all(axis=0)

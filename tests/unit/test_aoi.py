@@ -1,13 +1,13 @@
 import geopandas
 import numpy as np
 import pytest
-from rasters import UTM, write
 from shapely.geometry import LineString, Point, box
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.opening import open_source
 from outcrop.source import Window
+from rasters import UTM, write
 
 
 @pytest.fixture

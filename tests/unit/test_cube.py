@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from rasters import UTM, write
 
 import outcrop
 from outcrop.cube import as_source, from_array
 from outcrop.errors import InputError
 from outcrop.sensors import Band
 from outcrop.source import Window
+from rasters import UTM, write
 
 
 @pytest.fixture
@@ -51,9 +51,7 @@ def test_a_cut_cube_is_a_source_on_its_own_grid(opened):
     assert source.grid.shape == (20, 40)
     assert (source.grid.affine.c, source.grid.affine.f) == (600150.0, 6599700.0)
     assert source.bands[0].name == "B3"
-    np.testing.assert_allclose(
-        source.read(Window(2, 3, 4, 5)), data[1:, 12:16, 8:13], rtol=1e-6
-    )
+    np.testing.assert_allclose(source.read(Window(2, 3, 4, 5)), data[1:, 12:16, 8:13], rtol=1e-6)
 
 
 def test_computed_cubes_are_sources_too(opened):

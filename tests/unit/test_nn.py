@@ -1,5 +1,9 @@
 """Training: the compiled loop against hand and autograd, and the loop in torch."""
 
+import os
+import subprocess
+import sys
+
 import numba
 import numpy as np
 import pytest
@@ -160,6 +164,26 @@ def test_compiles_without_a_place_for_the_cache(monkeypatch):
     assert small._compiled(lambda x: x + 1)(2) == 3
 
 
+def test_same_weights_whether_compiled_now_or_before(tmp_path):
+    code = (
+        "import numpy as np; from outcrop.nn import small\n"
+        "rows = np.random.default_rng(0).random((999, 6)).astype('f4')\n"
+        "w, _ = small.train(rows, (6, 4, 2, 6), ('selu', 'selu', 'sigmoid'),\n"
+        "    np.random.default_rng(0), epochs=2, batch_size=16, penalty=1e-4,\n"
+        "    learning_rate=1e-3, stage='s')\n"
+        "print(w.tobytes().hex())\n"
+    )
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    compiled, found = (
+        subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    )
+    assert len(compiled) > 8 * 50
+    assert compiled == found
+
+
 def test_flat_weights_of_torch_layers_are_those_of_numpy():
     rng = np.random.default_rng(0)
     names = ("tanh", "elu", "selu", "sigmoid", "linear")
@@ -227,6 +251,8 @@ def test_greedy_trains_layer_by_layer_and_then_the_whole(monkeypatch):
         widths = [(part.weight.shape[0], part.weight.shape[1]) for part in network]
         kinds = [type(part.activation).__name__ for part in network]
         trained.append((stage, epochs, len(rows), len(held_out), widths, kinds))
+        noise = corrupt(torch.zeros(4000, rows.shape[1])).std() / rows.std()
+        assert float(noise) == pytest.approx(0.1 if stage != "whole" else 0, rel=0.05)
         return []
 
     monkeypatch.setattr(greedy, "train", watched)

@@ -22,9 +22,13 @@ def test_result_appears_whole(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_nothing_is_left_after_an_error(tmp_path, error):
-    with pytest.raises(error), staged(tmp_path / "out") as folder:
-        fill(folder)
-        raise error
+    def failing():
+        with staged(tmp_path / "out") as folder:
+            fill(folder)
+            raise error
+
+    with pytest.raises(error):
+        failing()
     assert siblings(tmp_path) == []
 
 

@@ -59,7 +59,9 @@ def test_seeds_differ_and_repeat():
 def test_all_is_every_valid_pixel_in_order():
     src = source((300, 700), 0.5)
     sample = draw([src], "all")
-    np.testing.assert_array_equal(sample.positions[:, 1:], np.argwhere(np.isfinite(src.data).all(0)))
+    np.testing.assert_array_equal(
+        sample.positions[:, 1:], np.argwhere(np.isfinite(src.data).all(0))
+    )
 
 
 def test_a_few_valid_pixels_are_found_wherever_they_are():

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from rasterio.crs import CRS
     from rasterio.windows import Window
 
-#: Pixels of one window: about 100 MiB of intermediates, whatever the map's size.
-WINDOW_PIXELS = 1 << 22
+#: Pixels of one window: some tens of MiB at once, whatever the map's size.
+WINDOW_PIXELS = 1 << 20
+#: Pairs of class and unit that are counted in a full table.
+TABLE_CELLS = 1 << 22
 
 Values = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -182,7 +184,7 @@ def _pairs(first: Values, second: Values) -> Iterator[tuple[int, int, int]]:
         return
     (low_1, high_1), (low_2, high_2) = ((int(v.min()), int(v.max())) for v in (first, second))
     span = high_2 - low_2 + 1
-    if (high_1 - low_1 + 1) * span <= WINDOW_PIXELS:
+    if (high_1 - low_1 + 1) * span <= TABLE_CELLS:
         cells = np.bincount((first - low_1) * span + (second - low_2))
         for cell in np.flatnonzero(cells).tolist():
             yield low_1 + cell // span, low_2 + cell % span, int(cells[cell])

@@ -24,16 +24,18 @@ SELU_SCALE = np.float32(1.0507009873554805)
 SELU_ALPHA = np.float32(1.6732632423543772)
 # Keras's Adam, which the published networks were trained with.
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
-# Sums over a batch may be reordered into vector lanes; NaN and infinities stay defined.
-_FASTMATH = {"reassoc", "contract", "nsz"}
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile with numba, without the cache on disk where no folder for it can be written."""
+    """Compile with numba, without the cache on disk where no folder for it can be written.
+
+    Not with ``fastmath``: a process that compiled the loops and one that found them in the
+    cache then rounded differently, and the same seed gave two models.
+    """
     try:
-        compiled = numba.njit(cache=True, nogil=True, fastmath=_FASTMATH)(function)
+        compiled = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:
-        compiled = numba.njit(nogil=True, fastmath=_FASTMATH)(function)
+        compiled = numba.njit(nogil=True)(function)
     return cast(Callable[..., Any], compiled)
 
 

@@ -17,7 +17,7 @@ class _Scaler(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
 
     _arrays: ClassVar[tuple[str, ...]] = ("shift_", "range_")
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:  # noqa: ARG002
         """Fit to rows (n, bands)."""
         rows = validate_data(self, X, dtype=[np.float64, np.float32])
         shift, spread = self._measure(np.asarray(rows, np.float64))
@@ -31,7 +31,8 @@ class _Scaler(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
         """Scale rows (n, bands) to float32."""
         check_is_fitted(self)
         rows = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        return ((rows - self.shift_) / self.range_).astype(np.float32, copy=False)
+        scaled: NDArray[np.float32] = ((rows - self.shift_) / self.range_).astype(np.float32)
+        return scaled
 
     def _measure(
         self, rows: NDArray[np.float64]

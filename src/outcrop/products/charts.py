@@ -130,21 +130,29 @@ def _positions(legend: Legend) -> tuple[Floats, list[int], str]:
 def _number_ends(axes: Axes, x: Floats, ends: list[tuple[int, float]]) -> None:
     """Write each unit's number at the right end of its line, pushed apart where they meet."""
     low, high = axes.get_ylim()
-    least = 0.042 * (high - low)
     ends = sorted(ends, key=lambda end: end[1])
-    places = [value for _, value in ends]
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + least)
-    # The stack may have grown out of the top: let it sink by what its middle has risen.
-    sunk = float(np.mean(places) - np.mean([value for _, value in ends])) if ends else 0.0
+    places = _pushed_apart([value for _, value in ends], 0.042 * (high - low), low, high)
     span = float(x[-1] - x[0]) or 1.0
     for (number, value), place in zip(ends, places, strict=True):
         axes.annotate(
-            str(number), (x[-1], value), (x[-1] + 0.025 * span, place - sunk), size=8, va="center",
+            str(number), (x[-1], value), (x[-1] + 0.025 * span, place), size=8, va="center",
             annotation_clip=False, color=INK,
             arrowprops={"arrowstyle": "-", "lw": 0.4, "color": MUTED, "shrinkA": 1, "shrinkB": 3},
         )  # fmt: skip
     axes.set_xlim(x[0] - 0.02 * span, x[-1] + 0.06 * span)
+
+
+def _pushed_apart(values: list[float], least: float, low: float, high: float) -> list[float]:
+    """Move sorted values apart to a least distance, as little as may be, from low upwards."""
+    places = np.array(values, np.float64)
+    for _ in range(500):
+        short = np.maximum(least - np.diff(places), 0)
+        if not (short > 1e-6 * least).any():
+            break
+        places[1:] += short / 2
+        places[:-1] -= short / 2
+        places = np.clip(places, low + least / 3, max(high, low + least * len(places)))
+    return [float(place) for place in places]
 
 
 def _name_bands(axes: Axes, x: Floats, names: list[str]) -> None:

@@ -138,7 +138,7 @@ def read_overview(path: Path, most: int = 1400) -> tuple[NDArray[np.uint8], int]
         return dataset.read(1, out_shape=shape), step
 
 
-def overview_step(shape: tuple[int, int], most: int = 1400) -> int:
+def overview_step(shape: Sequence[int], most: int = 1400) -> int:
     """Return the smallest power of two that brings both sides under ``most``, up to 512."""
     step = 1
     while max(shape) / step > most and step < 512:

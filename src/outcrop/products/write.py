@@ -86,5 +86,5 @@ def _png(rgba: NDArray[np.uint8]) -> bytes:
     from matplotlib.image import imsave
 
     buffer = io.BytesIO()
-    imsave(buffer, rgba, format="png", metadata={"Software": None})
+    imsave(buffer, rgba, format="png")
     return buffer.getvalue()

@@ -61,7 +61,7 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
     """
     options = options or Input()
     rasters = [_inspect(path) for path in _paths(scene)]
-    _require_one_grid(scene, rasters)
+    _require_one_grid(rasters)
     stored = [band for raster in rasters for band in raster.bands]
     where = scene if len(rasters) == 1 else f"{scene.split(',')[0]},…"
     sensor = get_sensor(options.sensor) if options.sensor else None
@@ -222,7 +222,7 @@ def _band_file(stored: _Stored, options: Input) -> BandFile:
     return BandFile(stored.path, stored.index, nodata, scale, offset)
 
 
-def _require_one_grid(scene: str, rasters: Sequence[_Raster]) -> None:
+def _require_one_grid(rasters: Sequence[_Raster]) -> None:
     first = rasters[0]
     for raster in rasters[1:]:
         if raster.grid != first.grid:

@@ -88,9 +88,10 @@ def _sensor_band(band: FileBand, sensor: Sensor) -> Band | None:
             return sensor.band(band.description)
         except SceneError:
             pass
-    if band.wavelength_um is not None:
-        near = min(sensor.bands, key=lambda b: abs((b.wavelength_um or 0) - band.wavelength_um))
-        if abs((near.wavelength_um or 0) - band.wavelength_um) <= NEAR_UM:
+    um = band.wavelength_um
+    if um is not None:
+        near = min(sensor.bands, key=lambda b: abs((b.wavelength_um or 0) - um))
+        if abs((near.wavelength_um or 0) - um) <= NEAR_UM:
             return near
     return None
 
@@ -164,9 +165,7 @@ def _usual_stack(where: str, count: int, sensor: Sensor) -> list[tuple[int, Band
     )
 
 
-def _only_default(
-    own: Sequence[tuple[int, Band]], sensor: Sensor | None
-) -> list[tuple[int, Band]]:
+def _only_default(own: Sequence[tuple[int, Band]], sensor: Sensor | None) -> list[tuple[int, Band]]:
     """Keep the sensor's sunlit-surface bands, if the file has any of them."""
     if sensor is None:
         return list(own)
