@@ -1,10 +1,15 @@
 """What all tests share: the real scenes, and the rule that the gate must not skip them."""
 
 import os
-from pathlib import Path
 
-import hypothesis
-import pytest
+# Before NumPy is imported: on a busy machine BLAS threads that wait for each other cost more
+# than they bring, and the results here don't depend on them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path  # noqa: E402
+
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
 
 DATA = Path(os.environ.get("OUTCROP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

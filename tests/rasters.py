@@ -35,7 +35,7 @@ def blobs(shape=(60, 80), bands=4, units=3, seed=0, spread=0.02):
     rng = np.random.default_rng(seed)
     truth = (np.arange(shape[1]) * units // shape[1]).astype(np.uint8) + 1
     truth = np.repeat(truth[None], shape[0], axis=0)
-    # Far apart whatever the seed: a well-conditioned matrix, not random points.
-    spectra = 0.15 + 0.5 * (np.arange(units)[:, None] * 7 % 10 / 10) + 0.05 * np.eye(units, bands)
+    # Far apart whatever the seed, and bright to dark, against the order of unit numbers.
+    spectra = 0.7 - 0.5 * np.arange(units)[:, None] / units + 0.05 * np.eye(units, bands)
     data = spectra[truth - 1].transpose(2, 0, 1) + rng.normal(0, spread, (bands, *shape))
     return data.astype(np.float32), truth
