@@ -6,10 +6,10 @@ import os
 # than they bring, and the results here don't depend on them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from pathlib import Path  # noqa: E402
+from pathlib import Path
 
-import hypothesis  # noqa: E402
-import pytest  # noqa: E402
+import hypothesis
+import pytest
 
 DATA = Path(os.environ.get("OUTCROP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

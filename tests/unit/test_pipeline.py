@@ -6,7 +6,6 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
-from rasters import UTM, blobs, write
 from shapely.geometry import box
 
 import outcrop
@@ -15,9 +14,10 @@ from outcrop.config import Recipe, Step
 from outcrop.errors import InputError, SceneError
 from outcrop.model import Model
 from outcrop.pipeline import apply_to_scenes, fit_scenes, map_scenes
+from rasters import UTM, blobs, write
 
 FAST = Recipe(
-    reducer=Step("pca", {"n_components": 3, "whiten": True}),
+    reducer=Step("pca", {"n_components": 3}),
     clusterer=Step("kmeans", {"n_units": 4}),
     refine=(Step("majority", {"size": 3}),),
 )
@@ -108,7 +108,11 @@ def test_code_is_saved_on_request_and_is_no_data_where_the_map_is(tmp_path):
     data, _ = blobs((60, 70), bands=6)
     data[2, :10, :10] = np.nan
     path = write(tmp_path / "s.tif", data)
-    recipe = dataclasses.replace(FAST, products=dataclasses.replace(FAST.products, save_code=True))
+    recipe = dataclasses.replace(
+        FAST,
+        reducer=Step("pca", {"n_components": 3, "whiten": True}),
+        products=dataclasses.replace(FAST.products, save_code=True),
+    )
     result = map_scenes([path], recipe, tmp_path / "a")
     with rasterio.open(result.folder / "code.tif") as code:
         planes = code.read()
