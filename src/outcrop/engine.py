@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -155,7 +156,7 @@ def run(
     largest = max((b.outer.height * b.outer.width for b in blocks), default=1)
     fitting = IN_FLIGHT_BYTES // (4 * largest * max(1, len(source.bands)))
     in_flight = max(1, min(fitting, workers + 2))
-    with one_thread_a_call():
+    with limited_threads():
         results = executor.map(_Task(source, work), blocks, in_flight)
         for done, (block, result) in enumerate(results, start=1):
             sink(block, result)
@@ -163,9 +164,18 @@ def run(
                 progress(done, len(blocks))
 
 
+#: What `limited_threads` allows, for libraries that are loaded inside it (torch is).
+_allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
+
+
+def threads_allowed() -> int | None:
+    """Return how many threads one call of a numerical library may use here; None: its own."""
+    return _allowed.get()
+
+
 @contextmanager
-def one_thread_a_call(threads: int = 1) -> Iterator[None]:
-    """Keep BLAS, OpenMP and GDAL from starting threads of their own inside ours.
+def limited_threads(threads: int = 1) -> Iterator[None]:
+    """Keep BLAS, OpenMP, torch and GDAL from starting threads of their own inside ours.
 
     A matrix product's last bits depend on how many threads share it; and the pool
     occupies the cores already.
@@ -173,9 +183,13 @@ def one_thread_a_call(threads: int = 1) -> Iterator[None]:
     import rasterio
     from threadpoolctl import threadpool_limits
 
+    token = _allowed.set(threads)
     gdal = rasterio.Env(GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1)
-    with gdal, threadpool_limits(limits=threads):
-        yield
+    try:
+        with gdal, threadpool_limits(limits=threads):
+            yield
+    finally:
+        _allowed.reset(token)
 
 
 def tiles(window: Window) -> Iterator[tuple[tuple[int, int], Window]]:

@@ -16,7 +16,7 @@ import numpy as np
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model
 from outcrop.config import Input, Recipe, recipe_to_toml
-from outcrop.engine import one_thread_a_call
+from outcrop.engine import limited_threads
 from outcrop.errors import OutputError, SceneError
 from outcrop.model import Model, fit_model
 from outcrop.opening import open_sources
@@ -207,7 +207,7 @@ def _fit(
     notes += _sample_notes(source, sample)
     report("Fitting")
     started = time.perf_counter()
-    with one_thread_a_call(run.fit_threads):
+    with limited_threads(run.fit_threads):
         model = fit_model(sample.rows, source.bands, recipe, like=like)
         seconds = time.perf_counter() - started
         scores = internal_scores(model.codes(sample.rows), model.clusterer.labels_, run.seed)

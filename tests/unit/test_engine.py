@@ -88,3 +88,18 @@ def test_no_more_than_the_queue_is_started_ahead():
         most.append(len(started) - len(finished))
     assert finished == list(range(50))
     assert max(most) <= 4
+
+
+def test_libraries_loaded_inside_the_limit_keep_to_it():
+    import torch
+
+    from outcrop.nn.train import allowed_threads
+
+    before = torch.get_num_threads()
+    assert engine.threads_allowed() is None
+    with engine.limited_threads(3):
+        assert engine.threads_allowed() == 3
+        with allowed_threads():
+            assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == before
+    assert engine.threads_allowed() is None

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from outcrop.nn.models import Layer, flatten
-from outcrop.nn.train import Corruption, Training, resolve_device, train
+from outcrop.nn.train import Corruption, Training, allowed_threads, resolve_device, train
 
 
+@allowed_threads()
 def train_encoder(
     rows: NDArray[np.float32],
     widths: Sequence[int],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from outcrop.engine import threads_allowed
 from outcrop.errors import InputError
 
 Corruption = Callable[[torch.Tensor], torch.Tensor]
@@ -30,6 +32,17 @@ class Training:
     batch_size: int
     learning_rate: float
     patience: int
+
+
+@contextmanager
+def allowed_threads() -> Iterator[None]:
+    """Use as many threads as the engine allows, and give torch its own number back."""
+    before, allowed = torch.get_num_threads(), threads_allowed()
+    torch.set_num_threads(allowed or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def resolve_device(name: str) -> torch.device:
