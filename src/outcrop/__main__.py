@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 
@@ -14,6 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from outcrop.cli import app
     from outcrop.errors import OutcropError
 
+    # A scheduler's way to stop a run leaves as little behind as Ctrl-C does.
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Typer's own copy of click or the package, depending on its version.
     usage_error: Any = typer.BadParameter.__bases__[0]
     click_error: Any = usage_error.__bases__[0]

@@ -48,7 +48,7 @@ def _read_polygons(path: str, crs: Any, scene: str) -> Any:
         ) from None
     if not hasattr(frame, "geometry") or frame.empty:
         raise SceneError(f"the area {path} holds no features; --aoi needs polygons")
-    frame = frame[frame.geometry.notna()]
+    frame = frame[frame.geometry.notna() & ~frame.geometry.is_empty]
     frame = frame[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
     if frame.empty:
         raise SceneError(f"the area {path} holds no polygon; --aoi needs polygons")

@@ -65,7 +65,7 @@ def open_scene(
         scale=scale,
         offset=offset,
         nodata=nodata,
-        aoi=str(aoi) if aoi is not None else None,
+        aoi=str(Path(aoi).absolute()) if aoi is not None else None,
     )
     return to_cube(open_sources([str(s) for s in scenes], options))
 
@@ -113,11 +113,12 @@ def map_units(
     from outcrop.pipeline import map_scenes
 
     settings = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    run: dict[str, Any] = {} if seed is None else {"seed": seed}
+    given = {"seed": seed, "like": str(Path(like).absolute()) if like is not None else None}
+    run: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     settings = dataclasses.replace(
         settings,
         clusterer=with_step(settings.clusterer, n_units=units),
         run=dataclasses.replace(settings.run, **run),
     )
     _check(settings)
-    return map_scenes(as_source(cube), settings, out, overwrite=overwrite, like=like)
+    return map_scenes(as_source(cube), settings, out, overwrite=overwrite)

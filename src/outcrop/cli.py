@@ -115,7 +115,7 @@ def map_(
         clusterer=clusterer,
         units=units,
         run={"seed": seed, "sample": _sample(sample), "device": device, "threads": threads,
-             "block": block},
+             "block": block, "like": _absolute(like)},
         products={"save_code": save_code or None, "title": title},
     )  # fmt: skip
     from outcrop.pipeline import map_scenes
@@ -123,7 +123,7 @@ def map_(
     with _Reporter(quiet) as reporter:
         result = map_scenes(
             scenes, changed, out,
-            overwrite=overwrite, like=like, checksum=checksum, report=reporter,
+            overwrite=overwrite, checksum=checksum, report=reporter,
         )  # fmt: skip
     _show(result, quiet)
 
@@ -159,13 +159,19 @@ def fit(
         reducer=reducer,
         clusterer=clusterer,
         units=units,
-        run={"seed": seed, "sample": _sample(sample), "device": device, "threads": threads},
+        run={
+            "seed": seed,
+            "sample": _sample(sample),
+            "device": device,
+            "threads": threads,
+            "like": _absolute(like),
+        },
         products={},
     )
     from outcrop.pipeline import fit_scenes
 
     with _Reporter(quiet) as reporter:
-        model = fit_scenes(scenes, changed, out, overwrite=overwrite, like=like, report=reporter)
+        model = fit_scenes(scenes, changed, out, overwrite=overwrite, report=reporter)
     if not quiet:
         typer.echo(f"{len(model.numbers)} units fitted; model in {out}")
 
@@ -217,7 +223,8 @@ def evaluate(
     from outcrop.evaluation import evaluate as compare
 
     path = map_path / "units.tif" if map_path.is_dir() else map_path
-    result = compare(path, reference, field=field, ignore=_numbers("--ignore", ignore))
+    values = None if ignore is None else [v.strip() for v in ignore.split(",") if v.strip()]
+    result = compare(path, reference, field=field, ignore=values)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
 
 
@@ -314,9 +321,11 @@ def _input(
     nodata: float | None,
     aoi: str | None,
 ) -> dict[str, Any]:
-    names = tuple(b.strip() for b in bands.split(",") if b.strip()) if bands else None
+    names = None if bands is None else tuple(b.strip() for b in bands.split(",") if b.strip())
+    if names == ():
+        raise InputError(f"--bands {bands!r} names no band; give names joined by commas, as B2,B3")
     return {"sensor": sensor, "bands": names, "scale": scale, "offset": offset,
-            "nodata": nodata, "aoi": aoi}  # fmt: skip
+            "nodata": nodata, "aoi": _absolute(aoi)}  # fmt: skip
 
 
 def _override(
@@ -343,6 +352,11 @@ def _override(
     return changed
 
 
+def _absolute(path: str | None) -> str | None:
+    """Make a path hold wherever the run's ``run.toml`` is used later."""
+    return None if path is None else str(Path(path).absolute())
+
+
 def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in values.items() if v is not None}
 
@@ -366,15 +380,6 @@ def _sample(text: str | None) -> int | str | None:
         return int(text)
     except ValueError:
         raise RecipeError(f"--sample {text}: must be all or a whole number of pixels") from None
-
-
-def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(float(v) for v in text.split(",") if v.strip())
-    except ValueError:
-        raise InputError(f"{option} {text}: must be numbers joined by commas, as 0,255") from None
 
 
 def _show(result: Result, quiet: bool) -> None:

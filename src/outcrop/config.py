@@ -72,7 +72,8 @@ class Run:
 
     ``sample`` is the number of pixels that models are fitted on, or ``"all"``. ``threads``
     (0: one a core) and ``block`` change the speed and never the map; ``fit_threads`` is
-    fixed because the last bits of a fit depend on it.
+    fixed because the last bits of a fit depend on it. ``like`` is the ``legend.json`` whose
+    unit numbers, names and colours are taken over.
     """
 
     seed: int = 0
@@ -81,6 +82,7 @@ class Run:
     threads: int = 0
     block: int = 1024
     device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+    like: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,8 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         *((FILTERS, s) for s in recipe.refine),
     ):
         _check_step(table, step, origin)
+    for step in recipe.refine:
+        FILTERS.load(step.name)(**step.params)  # they check what they are given
     run = recipe.run
     if run.sample != "all" and run.sample < 2:
         raise RecipeError(f'{origin}: run.sample = {run.sample}; it must be 2 or more, or "all"')

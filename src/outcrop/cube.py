@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import rioxarray  # noqa: F401  (registers .rio)
+import xarray as xr
 from numpy.typing import NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from outcrop.errors import InputError
 from outcrop.sensors.base import QUANTITIES, Band
 from outcrop.source import ArraySource, Source, Window
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 def to_cube(source: Source) -> xr.DataArray:
@@ -24,12 +25,8 @@ def to_cube(source: Source) -> xr.DataArray:
         NaN where there is no data. ``wavelength`` and ``fwhm`` (um), ``common_name`` and
         ``quantity`` are coordinates on ``band``; CRS and transform through rioxarray.
     """
-    import rioxarray  # noqa: F401  (registers .rio)
-    import xarray as xr
-    from xarray.core import indexing
-
     bands = source.bands
-    variable = xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_backend_array(source)))
+    variable = xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_SourceArray(source)))
     cube = xr.DataArray(
         variable,
         coords={
@@ -113,32 +110,30 @@ def from_array(
     return to_cube(ArraySource(name, grid, tuple(bands), np.asarray(data, np.float32)))
 
 
-def _backend_array(source: Source) -> Any:
-    from xarray.backends import BackendArray
-    from xarray.core import indexing
+class _SourceArray(BackendArray):
+    """What xarray indexes: it asks the source for the window that holds the selection."""
 
-    class SourceArray(BackendArray):
-        shape = (len(source.bands), *source.grid.shape)
-        dtype = np.dtype(np.float32)
+    dtype = np.dtype(np.float32)
 
-        def __getitem__(self, key: Any) -> Any:
-            return indexing.explicit_indexing_adapter(
-                key, self.shape, indexing.IndexingSupport.BASIC, self._read
-            )
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.shape = (len(source.bands), *source.grid.shape)
 
-        def _read(self, key: tuple[Any, ...]) -> NDArray[np.float32]:
-            band, *yx = key
-            spans = [_span(k, n) for k, n in zip(yx, self.shape[1:], strict=True)]
-            if any(stop <= start for start, stop, _ in spans):
-                empty = np.empty((len(source.bands), *self.shape[1:]), np.float32)
-                nothing: NDArray[np.float32] = empty[key]
-                return nothing
-            (top, bottom, rows), (left, right, cols) = spans
-            data = source.read(Window(top, left, bottom - top, right - left))
-            part: NDArray[np.float32] = data[band, rows, cols]
-            return part
+    def __getitem__(self, key: Any) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.BASIC, self._read
+        )
 
-    return SourceArray()
+    def _read(self, key: tuple[Any, ...]) -> NDArray[np.float32]:
+        band, *yx = key
+        spans = [_span(k, n) for k, n in zip(yx, self.shape[1:], strict=True)]
+        if any(stop <= start for start, stop, _ in spans):
+            nothing: NDArray[np.float32] = np.empty(self.shape, np.float32)[key]
+            return nothing
+        (top, bottom, rows), (left, right, cols) = spans
+        data = self.source.read(Window(top, left, bottom - top, right - left))
+        part: NDArray[np.float32] = data[band, rows, cols]
+        return part
 
 
 def _span(key: int | slice, size: int) -> tuple[int, int, int | slice]:
@@ -159,8 +154,8 @@ def _span(key: int | slice, size: int) -> tuple[int, int, int | slice]:
 def _pixel_centres(source: Source) -> dict[str, Any]:
     rows, cols = source.grid.shape
     a = source.grid.affine
-    if a.b or a.d:  # rotated: no coordinate per axis, the transform alone places the pixels
-        return {}
+    if a.b or a.d:  # rotated: no coordinate per axis, so pixels are counted
+        return {"y": np.arange(rows) + 0.5, "x": np.arange(cols) + 0.5}
     return {
         "y": a.f + a.e * (np.arange(rows) + 0.5),
         "x": a.c + a.a * (np.arange(cols) + 0.5),
@@ -208,10 +203,40 @@ def _none_if_nan(value: Any) -> float | None:
 
 
 def _grid_of(cube: xr.DataArray) -> Any:
-    import rioxarray  # noqa: F401
+    """Return the grid of a cube, whole or cut, from its coordinates and transform."""
+    from affine import Affine
     from odc.geo.geobox import GeoBox
 
-    transform = cube.rio.transform(recalc="x" in cube.coords and cube.sizes["x"] > 1)
-    return GeoBox(
-        (cube.shape[1], cube.shape[2]), transform, str(cube.rio.crs) if cube.rio.crs else None
-    )
+    (row, down), (col, right) = (_start_and_step(cube, axis) for axis in ("y", "x"))
+    stored = cube.rio.transform(recalc=False)
+    if stored.b or stored.d:  # coordinates count pixels of the stored, rotated grid
+        transform = stored * Affine.translation(col, row) * Affine.scale(right, down)
+    else:
+        transform = Affine(right, 0, col, 0, down, row)
+    crs = str(cube.rio.crs) if cube.rio.crs else None
+    return GeoBox((cube.shape[1], cube.shape[2]), transform, crs)
+
+
+def _start_and_step(cube: xr.DataArray, axis: str) -> tuple[float, float]:
+    """Return where the first pixel of an axis begins, and the distance between pixels.
+
+    Raises
+    ------
+    InputError
+        If pixels are not evenly spaced.
+    """
+    if axis not in cube.coords:
+        return 0.0, 1.0
+    centres = np.asarray(cube.coords[axis].values, float)
+    if len(centres) < 2:
+        step = float(cube.rio.transform(recalc=False)[4 if axis == "y" else 0]) or 1.0
+        rotated = bool(cube.rio.transform(recalc=False)[1])
+        step = 1.0 if rotated else step
+    else:
+        step = float(centres[-1] - centres[0]) / (len(centres) - 1)
+        if not np.allclose(np.diff(centres), step, rtol=1e-3):
+            raise InputError(
+                f"the {axis} coordinates of the cube are not evenly spaced, so it has no grid; "
+                "cut it with slices"
+            )
+    return float(centres[0]) - step / 2 if len(centres) else 0.0, step

@@ -46,7 +46,7 @@ def simulate_into(
     """
     from outcrop.simulate import simulate_from_map, simulate_scene, write_scene
 
-    with staged(out, overwrite=overwrite) as folder:
+    with staged(out, kind="scene", overwrite=overwrite) as folder:
         if geology is None:
             scene = simulate_scene(sensor, pixel_size=pixel_size, seed=seed)
         else:
@@ -78,8 +78,8 @@ def run_demo(
     """
     from outcrop.evaluation import evaluate
 
-    for part in (out / "scene", out / "map"):
-        check_free(part, overwrite=overwrite)
+    check_free(out / "scene", kind="scene", overwrite=overwrite)
+    check_free(out / "map", overwrite=overwrite)
     scene, truth = simulate_into(out / "scene", "landsat8", seed=seed, overwrite=overwrite)
     recipe = load_recipe()
     recipe = dataclasses.replace(

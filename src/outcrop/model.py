@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from outcrop import __version__
 from outcrop.clustering import CLUSTERERS
 from outcrop.config import OF_THE_RUN, Recipe, Step, parse_recipe, recipe_to_toml
-from outcrop.errors import InputError, ModelError
+from outcrop.errors import InputError, ModelError, OutcropError, RecipeError
 from outcrop.estimator import Estimator
 from outcrop.features import TRANSFORMS
 from outcrop.preprocess import SCALERS
@@ -167,7 +167,16 @@ class Model:
                 numbers=tuple(text["numbers"]),
                 legend=Legend.from_json(json.dumps(text["legend"])),
             )
-        except (OSError, SafetensorError, KeyError, TypeError, AttributeError) as error:
+        except OutcropError:
+            raise
+        except (
+            OSError,
+            SafetensorError,
+            LookupError,
+            ValueError,
+            TypeError,
+            AttributeError,
+        ) as error:
             raise ModelError(f"the model in {where} is damaged ({error!r}); fit it again") from None
 
 
@@ -218,8 +227,10 @@ def fit_model(
     scaler = SCALERS.load(recipe.preprocess.scale)().fit(features)
     scaled = scaler.transform(features)
     seed = recipe.run.seed
-    reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device).fit(scaled)
-    clusterer = _build(CLUSTERERS, recipe.clusterer, seed).fit(reducer.transform(scaled))
+    reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device)
+    reducer = _fitted(reducer, recipe.reducer, scaled)
+    clusterer = _build(CLUSTERERS, recipe.clusterer, seed)
+    clusterer = _fitted(clusterer, recipe.clusterer, reducer.transform(scaled))
     means = _means(rows, clusterer.labels_)
     order, legend = _number(means, bands, np.bincount(clusterer.labels_), like)
     clusterer.reorder(order)
@@ -248,6 +259,21 @@ def _build(table: Registry, step: Step, seed: int, **extra: Any) -> Estimator:
     except TypeError as error:
         raise InputError(f"{table.kind} {step.name}: {error}") from None
     return estimator
+
+
+def _fitted(estimator: Estimator, step: Step, rows: NDArray[np.float32]) -> Estimator:
+    """Fit, and turn what the libraries say of a bad parameter into one of our errors."""
+    try:
+        fitted: Estimator = estimator.fit(rows)
+    except OutcropError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        given = ", ".join(f"{k} = {v!r}" for k, v in step.params.items()) or "its defaults"
+        raise RecipeError(
+            f"{step.name} cannot be fitted with {given} to {len(rows)} rows of "
+            f"{rows.shape[1]} columns: {error}"
+        ) from error
+    return fitted
 
 
 def _require_reflectance(bands: Sequence[Band], step: str) -> None:

@@ -17,7 +17,7 @@ from outcrop import provenance
 from outcrop.applying import Applied, apply_model
 from outcrop.config import Input, Recipe, recipe_to_toml
 from outcrop.engine import limited_threads
-from outcrop.errors import OutputError, SceneError
+from outcrop.errors import InputError, SceneError
 from outcrop.model import Model, fit_model
 from outcrop.opening import open_sources
 from outcrop.products.legend import Legend
@@ -78,7 +78,6 @@ def map_scenes(
     out: Path | str,
     *,
     overwrite: bool = False,
-    like: Path | str | None = None,
     checksum: bool = False,
     report: Reporter = silent,
 ) -> Result:
@@ -93,9 +92,6 @@ def map_scenes(
         The folder to make.
     overwrite : bool
         Replace a result that Outcrop wrote there earlier.
-    like : Path, optional
-        ``legend.json`` of another run (or its folder), whose unit numbers, names and colours
-        the most similar units take over.
     checksum : bool
         Store the SHA-256 of each input file.
     report : callable, optional
@@ -113,7 +109,7 @@ def map_scenes(
     out = Path(out)
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
-    legend = _legend_to_match(like)
+    legend = _legend_to_match(recipe.run.like)
     source = _open(scenes, recipe.input)
     with staged(out, overwrite=overwrite) as folder:
         model, notes, facts = _fit(source, recipe, legend, report)
@@ -128,15 +124,14 @@ def fit_scenes(
     out: Path | str,
     *,
     overwrite: bool = False,
-    like: Path | str | None = None,
     report: Reporter = silent,
 ) -> Model:
     """Fit a recipe to scenes and publish the model as a folder; arguments as `map_scenes`."""
     out = Path(out)
-    check_free(out, overwrite=overwrite)
-    legend = _legend_to_match(like)
+    check_free(out, kind="model", overwrite=overwrite)
+    legend = _legend_to_match(recipe.run.like)
     source = _open(scenes, recipe.input)
-    with staged(out, overwrite=overwrite) as folder:
+    with staged(out, kind="model", overwrite=overwrite) as folder:
         model, _, _ = _fit(source, recipe, legend, report)
         model.save(folder)
     return model
@@ -167,7 +162,9 @@ def apply_to_scenes(
     started = time.perf_counter()
     model = Model.load(model_folder)
     given = options or Input()
-    kept = {f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset")}
+    kept = {
+        f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset", "nodata")
+    }
     merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
     recipe = dataclasses.replace(model.recipe, input=dataclasses.replace(given, **merged))
     if threads is not None:
@@ -185,7 +182,7 @@ def _open(scenes: Sequence[str] | Source, options: Input) -> Source:
     return scenes if isinstance(scenes, Source) else open_sources(scenes, options)
 
 
-def _legend_to_match(like: Path | str | None) -> Legend | None:
+def _legend_to_match(like: str | None) -> Legend | None:
     if like is None:
         return None
     path = Path(like)
@@ -193,7 +190,7 @@ def _legend_to_match(like: Path | str | None) -> Legend | None:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise OutputError(f"--like {like} cannot be read as a legend ({error})") from None
+        raise InputError(f"--like {like} cannot be read as a legend ({error})") from None
     return Legend.from_json(text)
 
 
@@ -297,7 +294,9 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "notes": list(job.notes),
         **job.facts,
     }
-    settings = recipe_to_toml(recipe, provenance.collect(source, model, checksum=job.checksum))
+    settings = recipe_to_toml(
+        recipe, provenance.collect(source, model, recipe, checksum=job.checksum)
+    )
     (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
     (folder / "run.toml").write_text(settings, "utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from outcrop import __version__
+from outcrop.config import Recipe
 from outcrop.model import Model
 from outcrop.source import Source, file_paths
 
@@ -17,13 +18,17 @@ PACKAGES = ("numpy", "scikit-learn", "scipy", "torch", "numba", "rasterio")
 HEAD = 2**20
 
 
-def collect(source: Source, model: Model, *, checksum: bool = False) -> dict[str, Any]:
+def collect(
+    source: Source, model: Model, recipe: Recipe, *, checksum: bool = False
+) -> dict[str, Any]:
     """Return versions, input files, bands and grid for the ``[provenance]`` of ``run.toml``.
 
     Parameters
     ----------
     source : Source
     model : Model
+    recipe : Recipe
+        As run; the files that it names are inputs too.
     checksum : bool
         Hash whole files too; by default their size and first megabyte identify them.
     """
@@ -40,8 +45,12 @@ def collect(source: Source, model: Model, *, checksum: bool = False) -> dict[str
         "crs": str(source.grid.crs) if source.grid.crs is not None else "none",
         "shape": list(source.grid.shape),
         "units": len(model.numbers),
-        "inputs": [_file(path, checksum) for path in file_paths(source)],
+        "inputs": [_file(path, checksum) for path in (*file_paths(source), *_named(recipe))],
     }
+
+
+def _named(recipe: Recipe) -> list[Path]:
+    return [Path(p) for p in (recipe.input.aoi, recipe.run.like) if p]
 
 
 def _file(path: Path, checksum: bool) -> dict[str, Any]:

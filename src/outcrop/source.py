@@ -101,6 +101,13 @@ def open_quietly(path: str) -> Any:
         return rasterio.open(path)
 
 
+def _cause(error: BaseException) -> str:
+    """Return what GDAL said, which rasterio puts behind a general sentence."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error)
+
+
 @dataclass(frozen=True)
 class BandFile:
     """Where one band is stored and how its numbers are read: value × scale + offset."""
@@ -150,7 +157,7 @@ class RasterSource:
         except (RasterioError, OSError) as error:
             last = window.row + window.height - 1
             raise SceneError(
-                f"{path}: rows {window.row}-{last} cannot be read ({error}); the file is "
+                f"{path}: rows {window.row}-{last} cannot be read ({_cause(error)}); the file is "
                 "truncated or damaged, so fetch or export it again"
             ) from None
         with np.errstate(over="ignore", invalid="ignore"):
@@ -288,6 +295,8 @@ def mosaic(sources: Sequence[Source]) -> Source:
     SceneError
         If bands, CRS, pixel size or pixel alignment differ.
     """
+    if not sources:
+        raise SceneError("no scene was given; name at least one raster")
     if len(sources) == 1:
         return sources[0]
     first = sources[0]

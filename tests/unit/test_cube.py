@@ -72,3 +72,26 @@ def test_arrays_become_cubes_and_wrong_ones_are_refused():
         as_source(cube[0])
     with pytest.raises(InputError, match="dimensions"):
         as_source(np.ones((2, 3, 4)))
+
+
+def test_a_cut_of_a_rotated_cube_keeps_its_place(tmp_path):
+    from affine import Affine
+
+    turned = Affine(20, 8, 600000, 8, -30, 6600000)
+    path = write(tmp_path / "r.tif", np.ones((2, 40, 50), "u2"), transform=turned)
+    source = as_source(outcrop.open_scene(path)[:, 10:30, 5:45])
+    assert source.grid.affine.almost_equals(turned * Affine.translation(5, 10))
+
+
+def test_uneven_selections_have_no_grid(opened):
+    cube, _ = opened
+    with pytest.raises(InputError, match="evenly spaced"):
+        as_source(cube.isel(x=[0, 1, 5, 9]))
+
+
+def test_cubes_pickle(opened):
+    import pickle
+
+    cube, data = opened
+    again = pickle.loads(pickle.dumps(cube[:, 3:5]))
+    np.testing.assert_allclose(again.values, data[:, 3:5], rtol=1e-6)

@@ -60,3 +60,17 @@ def test_usual_stacks_are_recognised_and_cut_to_the_default(sensor):
 def test_what_does_not_fit_is_refused_with_the_way_out(file, sensor, labels, says):
     with pytest.raises(SceneError, match=says):
         name_bands("f", file, get_sensor(sensor) if sensor else None, labels)
+
+
+def test_bands_the_sensor_does_not_know_are_left_out_and_shift_nothing():
+    file = [FileBand(f"SR_B{i}") for i in range(2, 8)] + [FileBand("QA_PIXEL")]
+    got = name_bands("f", file, get_sensor("landsat8"), None)
+    assert names(got) == [(i, f"B{i + 2}") for i in range(6)]
+    chosen = name_bands("f", file, get_sensor("landsat8"), ["B4", "swir22"])
+    assert names(chosen) == [(2, "B4"), (5, "B7")]
+
+
+def test_a_choice_names_each_band_once():
+    file = [FileBand("B2"), FileBand("B3")]
+    with pytest.raises(SceneError, match="more than once"):
+        name_bands("f", file, get_sensor("landsat8"), ["B2", "blue"])

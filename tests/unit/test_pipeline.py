@@ -11,7 +11,7 @@ from shapely.geometry import box
 import outcrop
 from outcrop.__main__ import main
 from outcrop.config import Recipe, Step
-from outcrop.errors import InputError, SceneError
+from outcrop.errors import InputError, OutcropError, SceneError
 from outcrop.model import Model
 from outcrop.pipeline import apply_to_scenes, fit_scenes, map_scenes
 from rasters import UTM, blobs, write
@@ -27,6 +27,10 @@ FAST = Recipe(
 def scene(tmp_path):
     data, _ = blobs((80, 120), bands=6, units=4, spread=0.05)
     return write(tmp_path / "scene.tif", np.round(data * 1e4).astype("i2"), nodata=0)
+
+
+def like(recipe, path):
+    return dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, like=str(path)))
 
 
 def labels(folder):
@@ -66,6 +70,29 @@ def test_applying_the_model_of_a_run_gives_its_map(tmp_path, scene):
     assert fitted.numbers == (1, 2, 3, 4)
 
 
+def test_apply_keeps_the_nodata_of_the_fit(tmp_path):
+    data, _ = blobs((40, 50), bands=4)
+    data[:, :10] = 0
+    path = write(tmp_path / "s.tif", data)
+    recipe = dataclasses.replace(FAST, input=dataclasses.replace(FAST.input, nodata=0.0))
+    map_scenes([path], recipe, tmp_path / "a")
+    applied = apply_to_scenes(tmp_path / "a", [path], tmp_path / "b")
+    np.testing.assert_array_equal(labels(applied.folder) == 0, (data == 0).all(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        (Step("pca", {"n_components": "abc"}), "n_components = 'abc'"),
+        (Step("stacked", {"layers": ["a"]}), "layers = "),
+        (Step("stacked", {"batch_size": 0}), "batch_size = 0"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_named(tmp_path, scene, step, says):
+    with pytest.raises(OutcropError, match=says):
+        map_scenes([scene], dataclasses.replace(FAST, reducer=step), tmp_path / "a")
+
+
 def test_a_saved_model_is_the_model(tmp_path, scene):
     model = fit_scenes([scene], FAST, tmp_path / "m")
     loaded = Model.load(tmp_path / "m")
@@ -86,12 +113,15 @@ def test_like_takes_over_numbers_names_and_colours(tmp_path, scene):
         unit |= {"number": number, "name": f"Bed {number}", "colour": f"#0000{number:02x}"}
     (tmp_path / "mine.json").write_text(json.dumps(legend))
     other = dataclasses.replace(FAST, run=dataclasses.replace(FAST.run, seed=5))
-    second = map_scenes([scene], other, tmp_path / "b", like=tmp_path / "mine.json")
+    other = like(other, tmp_path / "mine.json")
+    second = map_scenes([scene], other, tmp_path / "b")
     old, new = labels(first.folder), labels(second.folder)
     for unit, number in enumerate(numbers, start=1):
         assert (new[old == unit] == number).mean() > 0.99
     assert {u.name for u in second.legend.units} == {f"Bed {n}" for n in numbers}
     assert [u.number for u in second.legend.units] == sorted(numbers)
+    again = map_scenes([scene], outcrop.load_recipe(second.folder / "run.toml"), tmp_path / "c")
+    np.testing.assert_array_equal(labels(again.folder), new)
 
 
 def test_unmatched_units_get_new_numbers_and_colours(tmp_path, scene):
@@ -99,7 +129,7 @@ def test_unmatched_units_get_new_numbers_and_colours(tmp_path, scene):
     legend = json.loads((tmp_path / "a" / "legend.json").read_text())
     legend["units"] = legend["units"][:3]
     (tmp_path / "mine.json").write_text(json.dumps(legend))
-    result = map_scenes([scene], FAST, tmp_path / "b", like=tmp_path / "mine.json")
+    result = map_scenes([scene], like(FAST, tmp_path / "mine.json"), tmp_path / "b")
     assert sorted(u.number for u in result.legend.units) == [1, 2, 3, 4]
     assert len({u.colour for u in result.legend.units}) == 4
 

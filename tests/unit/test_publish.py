@@ -1,3 +1,9 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+
 import pytest
 
 from outcrop.errors import OutputError
@@ -5,7 +11,13 @@ from outcrop.publish import staged
 
 
 def fill(folder, text="new"):
-    (folder / "run.toml").write_text(text)
+    (folder / "run.toml").write_text(f"[provenance]\n{text}")
+
+
+def finished_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 def siblings(path):
@@ -39,10 +51,10 @@ def test_existing_result_is_left_alone_unless_asked(tmp_path):
         pass
     with pytest.raises(ValueError, match="x"), staged(tmp_path / "out", overwrite=True):
         raise ValueError("x")
-    assert (tmp_path / "out" / "run.toml").read_text() == "old"
+    assert (tmp_path / "out" / "run.toml").read_text().endswith("old")
     with staged(tmp_path / "out", overwrite=True) as folder:
         fill(folder)
-    assert (tmp_path / "out" / "run.toml").read_text() == "new"
+    assert (tmp_path / "out" / "run.toml").read_text().endswith("new")
     assert siblings(tmp_path) == ["out"]
 
 
@@ -71,7 +83,7 @@ def test_a_failed_swap_restores_the_old_result(tmp_path, monkeypatch):
     with pytest.raises(OutputError), staged(tmp_path / "out", overwrite=True) as folder:
         fill(folder)
     monkeypatch.undo()
-    assert (tmp_path / "out" / "run.toml").read_text() == "old"
+    assert (tmp_path / "out" / "run.toml").read_text().endswith("old")
     assert siblings(tmp_path) == ["out"]
 
 
@@ -83,10 +95,64 @@ def test_a_partial_folder_of_another_run_is_respected(tmp_path):
     assert (tmp_path / "out.partial" / "x").exists()
 
 
+def test_a_run_under_way_is_never_taken_over(tmp_path):
+    with staged(tmp_path / "out") as folder:
+        fill(folder, "first")
+        with (
+            pytest.raises(OutputError, match="being written by another run"),
+            staged(tmp_path / "out", overwrite=True),
+        ):
+            pass
+    assert (tmp_path / "out" / "run.toml").read_text().endswith("first")
+
+
+def test_what_a_user_put_into_a_result_is_never_deleted(tmp_path):
+    with staged(tmp_path / "out") as folder:
+        fill(folder)
+    (tmp_path / "out" / "mine.qgz").touch()
+    with pytest.raises(OutputError, match=r"mine\.qgz"), staged(tmp_path / "out", overwrite=True):
+        pass
+    (tmp_path / "out" / "mine.qgz").unlink()
+    with (
+        pytest.raises(OutputError, match="not written by Outcrop"),
+        staged(tmp_path / "out", kind="scene", overwrite=True),
+    ):
+        pass
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "run.toml").write_text("[tool]\nx = 1\n")
+    with (
+        pytest.raises(OutputError, match="not written by"),
+        staged(tmp_path / "other", overwrite=True),
+    ):
+        pass
+
+
+def test_a_failure_takes_new_parent_folders_along(tmp_path):
+    def failing():
+        with staged(tmp_path / "a" / "b" / "out"):
+            raise RuntimeError("x")
+
+    with pytest.raises(RuntimeError, match="x"):
+        failing()
+    assert siblings(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+    for text in ("one", "two"):
+        with staged(tmp_path / "link", overwrite=True) as folder:
+            fill(folder, text)
+    assert (tmp_path / "real" / "run.toml").read_text().endswith("two")
+    assert siblings(tmp_path) == ["link", "real"]
+
+
 def test_a_cut_off_run_is_cleared_by_overwrite(tmp_path):
     left = tmp_path / "out.partial"
     left.mkdir()
-    (left / ".outcrop-partial").touch()
+    (left / ".outcrop-partial").write_text(
+        json.dumps({"pid": finished_pid(), "host": socket.gethostname()})
+    )
     with pytest.raises(OutputError, match="add --overwrite"), staged(tmp_path / "out"):
         pass
     with staged(tmp_path / "out", overwrite=True) as folder:

@@ -96,6 +96,8 @@ class RasterReference:
     def __init__(self, dataset: Any, grid: MapGrid, ignore: Sequence[Ignored] | None) -> None:
         self._dataset = dataset
         self._what = f"reference {dataset.name!r}"
+        # Where there is a mask beside the values; a nodata tag is for `ignore` to override.
+        self._masked = any("per_dataset" in f.name for f in dataset.mask_flag_enums[0])
         self._ignored = self._ignored_values(ignore)
         self._seen = False
         notes = []
@@ -116,10 +118,10 @@ class RasterReference:
 
         try:
             values = self._view.read(1, window=window)
-            if self._view is self._dataset:
-                labelled = np.ones(values.shape, bool)
-            else:
+            if self._view is not self._dataset or self._masked:
                 labelled = self._view.dataset_mask(window=window) > 0
+            else:
+                labelled = np.ones(values.shape, bool)
         except RasterioError as error:
             raise ReferenceMapError(f"{self._what} cannot be read: {error}") from error
         self._seen |= bool(labelled.any())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -90,7 +91,8 @@ class Sensor:
 
 def _plain(label: str) -> str:
     """``B02`` and ``b2`` to the same string; ``B8A`` stays itself."""
-    text = label.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
+    text = re.sub(r"^(sr|st|toa|boa|rhos|rhot)_(?=b\d)", "", label.strip().lower())
+    text = text.replace("_", "").replace("-", "").replace(" ", "")
     if text.startswith("b") and text[1:2].isdigit():
         text = "b" + text[1:].lstrip("0")
     return text

@@ -54,8 +54,11 @@ def name_bands(
     own = _bands_from_file(file_bands, sensor)
     if labels is not None:
         if own is not None:
-            return [_choose(where, label, own) for label in labels]
-        return _label_in_order(where, len(file_bands), sensor, labels)
+            chosen = [_choose(where, label, own) for label in labels]
+        else:
+            chosen = _label_in_order(where, len(file_bands), sensor, labels)
+        _refuse_twice([band.name for _, band in chosen])
+        return chosen
     if own is None and sensor is not None:
         own = _usual_stack(where, len(file_bands), sensor)
     if own is None:
@@ -69,9 +72,9 @@ def _bands_from_file(
     """Return the bands as the file itself names them, or None where it does not."""
     if sensor is not None:
         found = [_sensor_band(b, sensor) for b in file_bands]
+        # What the sensor doesn't know (a quality band, say) is left out, never counted along.
         named = [(i, b) for i, b in enumerate(found) if b is not None]
-        complete = len(named) == len(found) and len({b.name for _, b in named}) == len(named)
-        return named if complete else None
+        return named if named and len({b.name for _, b in named}) == len(named) else None
     if all(b.description or b.wavelength_um for b in file_bands):
         names = [b.description or f"{b.wavelength_um:g} um" for b in file_bands]
         if len(set(names)) == len(names):
@@ -129,12 +132,13 @@ def _label_in_order(
             f"{where} has {count} bands and does not name them, so --bands must name all {count} "
             f"in the order of the file; it names {len(labels)}: {', '.join(labels)}"
         )
-    bands = [_label(where, label, sensor) for label in labels]
-    names = [b.name for b in bands]
+    return list(enumerate(_label(where, label, sensor) for label in labels))
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise SceneError(f"--bands names {', '.join(twice)} more than once; each band once")
-    return list(enumerate(bands))
 
 
 def _label(where: str, label: str, sensor: Sensor | None) -> Band:
