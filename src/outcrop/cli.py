@@ -60,6 +60,13 @@ Threads = Annotated[int | None, typer.Option("--threads", help="0: one a core.")
 Like = Annotated[
     str | None, typer.Option("--like", help="legend.json of a run whose units to take over.")
 ]
+MinArea = Annotated[
+    float | None,
+    typer.Option(
+        "--min-area",
+        help="Smallest area of a unit in m2 (pixels without a CRS); smaller ones join a neighbour.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 Checksum = Annotated[bool, typer.Option("--checksum", help="Store the inputs' SHA-256.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
@@ -99,6 +106,7 @@ def map_(
     device: Device = None,
     threads: Threads = None,
     block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
+    min_area: MinArea = None,
     save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
     overwrite: Overwrite = False,
@@ -116,7 +124,7 @@ def map_(
         units=units,
         run={"seed": seed, "sample": _sample(sample), "device": device, "threads": threads,
              "block": block},
-        products={"save_code": save_code or None, "title": title},
+        products={"save_code": save_code or None, "title": title, "min_area": min_area},
     )  # fmt: skip
     from outcrop.pipeline import map_scenes
 

@@ -60,10 +60,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Products:
-    """What is written beside the default products."""
+    """What is published of the labels, and what is written beside the default products.
+
+    ``min_area`` is the minimum mapping unit: areas of one unit that are smaller join a
+    neighbour. In square metres, or in pixels for a scene without a CRS; 0 keeps everything.
+    """
 
     save_code: bool = False
     title: str | None = None
+    min_area: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -223,6 +228,11 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         raise RecipeError(
             f"{origin}: run.fit_threads = {run.fit_threads} must be 1 or more and "
             f"run.threads = {run.threads} 0 (one a core) or more"
+        )
+    if not 0 <= recipe.products.min_area < float("inf"):
+        raise RecipeError(
+            f"{origin}: products.min_area = {recipe.products.min_area}; it must be 0 (keep "
+            "everything) or more, in square metres, or in pixels without a CRS"
         )
     if not 0 <= run.seed < 2**32:
         raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")

@@ -281,7 +281,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     applied = apply_model(
         model, source, folder,
         threads=run.threads, block=run.block, save_code=recipe.products.save_code,
-        progress=report("Mapping"),
+        min_area=recipe.products.min_area, progress=report("Mapping"),
     )  # fmt: skip
     report("Drawing")
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
