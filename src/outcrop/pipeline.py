@@ -21,7 +21,7 @@ from outcrop.errors import OutputError, SceneError
 from outcrop.model import Model, fit_model
 from outcrop.opening import open_sources
 from outcrop.products.legend import Legend
-from outcrop.products.write import write_pictures, write_styles
+from outcrop.products.write import write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
@@ -287,6 +287,10 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
     if not legend.mapped_pixels:
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
+    write_styles(folder, legend)
+    notes = (*job.notes, *write_layers(folder, legend, source.grid))
+    for note in notes[len(job.notes) :]:
+        log.warning(note)
     total = int(applied.sums.pixels.sum())
     metrics = {
         "scene": source.name,
@@ -294,19 +298,18 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "pixels": total,
         "coverage": 1 - int(applied.sums.pixels[0]) / total,
         "seconds": round(time.perf_counter() - job.started, 2),
-        "notes": list(job.notes),
+        "notes": list(notes),
         **job.facts,
     }
     settings = recipe_to_toml(recipe, provenance.collect(source, model, checksum=job.checksum))
     (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
     (folder / "run.toml").write_text(settings, "utf-8")
-    write_styles(folder, legend)
     write_pictures(
         folder, legend, source.grid, applied.composite, applied.composite_bands, metrics, recipe,
         settings,
     )  # fmt: skip
-    return Result(job.out, legend, metrics, job.notes)
+    return Result(job.out, legend, metrics, notes)
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:

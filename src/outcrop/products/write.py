@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.config import Recipe
-from outcrop.products import figure, report, style
+from outcrop.grid import row_areas
+from outcrop.products import figure, polygons, report, sld, style
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
 
@@ -20,9 +21,23 @@ if TYPE_CHECKING:
 
 
 def write_styles(folder: Path, legend: Legend) -> None:
-    """Write ``units.qml`` and ``units.tif.aux.xml``, which carry names and colours to a GIS."""
+    """Write what carries names and colours to a GIS: ``units.qml``, ``.sld``, ``.tif.aux.xml``."""
     (folder / "units.qml").write_text(style.qml(legend), "utf-8")
+    (folder / "units.sld").write_text(sld.raster_sld(legend), "utf-8")
     (folder / "units.tif.aux.xml").write_text(style.aux_xml(legend), "utf-8")
+
+
+def write_layers(folder: Path, legend: Legend, grid: GeoBox) -> list[str]:
+    """Write ``units.gpkg`` from ``units.tif``; return what the user should know about it."""
+    count = polygons.write_polygons(folder, legend, grid, row_areas(grid))
+    if count <= polygons.MOST:
+        return []
+    unit = "pixels" if grid.crs is None else "m2"
+    return [
+        f"units.gpkg is left out: the map falls into {count:,} areas, and more than "
+        f"{polygons.MOST:,} polygons are of no use in a GIS; set a smallest area with "
+        f"--min-area ({unit}) or add a filter"
+    ]
 
 
 def write_pictures(
