@@ -1,11 +1,13 @@
 """Polygons of a label raster: every promise checked against rasterio and GEOS."""
 
+import dataclasses
 import shutil
 import sqlite3
 import subprocess
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pandas as pd
 import pyogrio
 import pytest
 import rasterio
@@ -18,6 +20,7 @@ from rasterio.features import rasterize, shapes
 
 from outcrop.errors import OutputError
 from outcrop.grid import row_areas
+from outcrop.products.interpretation import Interpretation, Term
 from outcrop.products.legend import Legend, Unit
 from outcrop.products.polygons import components, geometries, trace, write_polygons
 from outcrop.products.write import write_layers
@@ -182,6 +185,29 @@ def test_gdal_reads_it(packed):
     listed = subprocess.run([tool, "-ro", path], capture_output=True, text=True, check=True)
     assert "units (Polygon)" in listed.stdout
     assert "rror" not in listed.stderr + run.stderr
+
+
+def test_a_geologists_words_travel_with_the_polygons(tmp_path):
+    grid = GeoBox((5, 6), NORTH_UP, "EPSG:32754")
+    labels = np.repeat(np.array([[1, 1, 2, 2, 5, 5]], np.uint8), 5, axis=0)
+    write_map(tmp_path, labels, grid)
+    one, two, five = legend(labels).units
+    filled = Interpretation(
+        Term("http://example.org/schist", "schist"), Term("", "Devonian"), 4, "high", "a, b"
+    )
+    units = [dataclasses.replace(one, geology=filled), two, five]
+    write_polygons(tmp_path, Legend.of(units, [Band("B1")]), grid, row_areas(grid))
+    first, *others = pyogrio.read_dataframe(tmp_path / "units.gpkg", layer="units").to_dict(
+        "records"
+    )
+    expected = {
+        "number": 1, "lithology": "schist", "lithology_id": "http://example.org/schist",
+        "age": "Devonian", "age_id": None, "strat_order": 4,
+        "interpretation_confidence": "high", "notes": "a, b",
+    }  # fmt: skip
+    assert pd.isna(first.pop("age_id"))
+    assert {key: first[key] for key in expected if key != "age_id"} | {"age_id": None} == expected
+    assert all(pd.isna(o[key]) for o in others for key in expected if key != "number")
 
 
 def test_a_failed_write_says_so(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LAYER = "units"
 #: More polygons than this are not written: no GIS draws them, and a minimum area is missing.
 MOST = 5_000_000
+#: Stands for an order in the stratigraphic column that nobody gave.
+NO_ORDER = -(2**31)
 #: Points that are collected before they are written.
 BATCH = 2_000_000
 
@@ -207,12 +209,13 @@ def _append(
         "area": np.concatenate([part.areas for part in batch]),
         "pixels": np.concatenate([part.pixels for part in batch]),
     }
+    missing = [v == NO_ORDER if k == "strat_order" else None for k, v in fields.items()]
     # A layer without a CRS would get "undefined geographic": degrees.
     options = {"GEOMETRY_NAME": "geom"} | ({"SRID": "-1"} if grid.crs is None else {})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="'crs' was not provided")
         pyogrio.raw.write(
-            path, shapely.to_wkb(shapes), list(fields.values()), list(fields),
+            path, shapely.to_wkb(shapes), list(fields.values()), list(fields), missing,
             layer=LAYER, driver="GPKG", geometry_type="Polygon", append=not first,
             crs=str(grid.crs) if grid.crs is not None else None,
             layer_options=options if first else None,
@@ -223,13 +226,35 @@ def _append(
 
 def _attributes(legend: Legend, labels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     """Return the columns that polygons take from their unit's entry in the legend."""
-    names, colours = np.full((2, 256), "", dtype=object)
+    tables: dict[str, Mapping[int, str | None]] = {
+        "name": {u.number: u.name for u in legend.units},
+        "colour": {u.number: u.colour for u in legend.units},
+        **_interpreted(legend),
+    }
+    columns: dict[str, NDArray[Any]] = {"number": labels.astype(np.int32)}
+    for name, table in tables.items():
+        values = np.full(256, None, dtype=object)
+        for number, value in table.items():
+            values[number] = value
+        columns[name] = values[labels]
+    orders = np.full(256, NO_ORDER, np.int32)
     for unit in legend.units:
-        names[unit.number], colours[unit.number] = unit.name, unit.colour
+        if unit.geology.order is not None:
+            orders[unit.number] = unit.geology.order
+    columns["strat_order"] = orders[labels]
+    return columns
+
+
+def _interpreted(legend: Legend) -> dict[str, Mapping[int, str | None]]:
+    """Return the geologist's fields as texts by unit number; None is not filled in."""
+    given = {u.number: u.geology for u in legend.units}
     return {
-        "number": labels.astype(np.int32),
-        "name": names[labels],
-        "colour": colours[labels],
+        "lithology": {n: g.lithology.label or None for n, g in given.items()},
+        "lithology_id": {n: g.lithology.id or None for n, g in given.items()},
+        "age": {n: g.age.label or None for n, g in given.items()},
+        "age_id": {n: g.age.id or None for n, g in given.items()},
+        "interpretation_confidence": {n: g.confidence or None for n, g in given.items()},
+        "notes": {n: g.notes or None for n, g in given.items()},
     }
 
 

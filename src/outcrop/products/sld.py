@@ -26,7 +26,7 @@ def raster_sld(legend: Legend) -> str:
     for unit in legend.units:
         ET.SubElement(
             entries, "ColorMapEntry", color=unit.colour, quantity=str(unit.number),
-            label=plain(unit.name), opacity="1",
+            label=plain(unit.label), opacity="1",
         )  # fmt: skip
     return _text(root)
 
@@ -37,7 +37,7 @@ def polygon_sld(legend: Legend) -> str:
     for unit in legend.units:
         rule = ET.SubElement(style, "Rule")
         ET.SubElement(rule, "Name").text = f"unit {unit.number}"
-        ET.SubElement(rule, "Title").text = plain(unit.name)
+        ET.SubElement(rule, "Title").text = plain(unit.label)
         equal = ET.SubElement(ET.SubElement(rule, "ogc:Filter"), "ogc:PropertyIsEqualTo")
         ET.SubElement(equal, "ogc:PropertyName").text = "number"
         ET.SubElement(equal, "ogc:Literal").text = str(unit.number)

@@ -36,7 +36,7 @@ def qml(legend: Legend) -> str:
             value=str(unit.number),
             color=unit.colour,
             alpha="255",
-            label=plain(unit.name),
+            label=plain(unit.label),
         )
     ET.SubElement(pipe, "brightnesscontrast", brightness="0", contrast="0", gamma="1")
     ET.SubElement(pipe, "huesaturation", saturation="0", colorizeOn="0", grayscaleMode="0")
@@ -61,7 +61,7 @@ def polygon_qml(legend: Legend) -> str:
     for index, unit in enumerate(legend.units):
         ET.SubElement(
             categories, "category", value=str(unit.number), symbol=str(index),
-            label=plain(unit.name), render="true", type="integer",
+            label=plain(unit.label), render="true", type="integer",
         )  # fmt: skip
         symbol = ET.SubElement(symbols, "symbol", name=str(index), type="fill", alpha="1")
         layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill"}, enabled="1", locked="0")
