@@ -14,7 +14,7 @@ ROOT = Path(outcrop.__file__).parent
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
     {"errors"},
-    {"registry", "recipes"},
+    {"registry", "recipes", "timespan"},
     {"sensors", "config", "source", "opening", "aoi"},
     {"grid", "cube", "engine"},
     {"sample", "describing"},

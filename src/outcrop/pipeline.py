@@ -15,13 +15,13 @@ import numpy as np
 
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model
-from outcrop.config import Input, Recipe, recipe_to_toml
+from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
 from outcrop.engine import one_thread_a_call
 from outcrop.errors import OutputError, SceneError
 from outcrop.model import Model, fit_model
 from outcrop.opening import open_sources
 from outcrop.products.legend import Legend
-from outcrop.products.write import write_layers, write_pictures, write_styles
+from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
@@ -149,6 +149,7 @@ def apply_to_scenes(
     *,
     options: Input | None = None,
     threads: int | None = None,
+    datetime: str | None = None,
     overwrite: bool = False,
     checksum: bool = False,
     report: Reporter = silent,
@@ -156,6 +157,7 @@ def apply_to_scenes(
     """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
 
     ``options`` says what the scene's files do not; what it leaves open is taken from the fit.
+    ``datetime`` says when the scene was taken; that of the fit is another's.
 
     Raises
     ------
@@ -169,7 +171,12 @@ def apply_to_scenes(
     given = options or Input()
     kept = {f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset")}
     merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
-    recipe = dataclasses.replace(model.recipe, input=dataclasses.replace(given, **merged))
+    recipe = dataclasses.replace(
+        model.recipe,
+        input=dataclasses.replace(given, **merged),
+        products=dataclasses.replace(model.recipe.products, datetime=datetime),
+    )
+    check_recipe(recipe, "options")
     if threads is not None:
         recipe = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, threads=threads))
     source = _open(scenes, recipe.input)
@@ -288,9 +295,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     if not legend.mapped_pixels:
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
     write_styles(folder, legend)
-    notes = (*job.notes, *write_layers(folder, legend, source.grid))
-    for note in notes[len(job.notes) :]:
-        log.warning(note)
+    left_out = write_layers(folder, legend, source.grid)
     total = int(applied.sums.pixels.sum())
     metrics = {
         "scene": source.name,
@@ -298,10 +303,15 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "pixels": total,
         "coverage": 1 - int(applied.sums.pixels[0]) / total,
         "seconds": round(time.perf_counter() - job.started, 2),
-        "notes": list(notes),
+        "notes": list(job.notes),
         **job.facts,
     }
     settings = recipe_to_toml(recipe, provenance.collect(source, model, checksum=job.checksum))
+    left_out |= write_item(folder, legend, source.grid, metrics, recipe)
+    for name, why in left_out.items():
+        # Few runs are for a catalogue, so that only who asks for more is told of the item.
+        log.log(logging.INFO if name == "item.json" else logging.WARNING, f"no {name}: {why}")
+    metrics["left_out"] = left_out
     (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
     (folder / "run.toml").write_text(settings, "utf-8")
@@ -309,7 +319,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         folder, legend, source.grid, applied.composite, applied.composite_bands, metrics, recipe,
         settings,
     )  # fmt: skip
-    return Result(job.out, legend, metrics, notes)
+    return Result(job.out, legend, metrics, job.notes)
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:

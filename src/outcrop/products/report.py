@@ -8,6 +8,7 @@ from typing import Any
 
 from outcrop import __version__
 from outcrop.config import Recipe
+from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.sensors.base import Band
 
@@ -27,6 +28,7 @@ def render(
     metrics: Mapping[str, Any],
     run_toml: str,
     images: Mapping[str, bytes],
+    files: Sequence[str] = (),
 ) -> str:
     """Fill the page.
 
@@ -46,6 +48,8 @@ def render(
     images : mapping of str to bytes
         PNG files: ``units``, ``composite``, ``spectra``, and, where there are curves,
         ``selection`` and ``training``.
+    files : sequence of str
+        Names of the files beside the page.
 
     Returns
     -------
@@ -74,6 +78,8 @@ def render(
         selection_words=_selection_words(metrics.get("selection")),
         quality=_quality(metrics),
         run_toml=run_toml,
+        files=[(name, FILES[name].what) for name in FILES if name in files],
+        left_out=metrics.get("left_out", {}),
         citation=_NAGAR,
     )
 
