@@ -219,6 +219,25 @@ def test_a_failed_write_says_so(tmp_path):
         write_polygons(tmp_path, legend(labels), grid, row_areas(grid))
 
 
+@pytest.mark.parametrize("share", [0.3, 0.85, 0.97])
+def test_a_full_disk_is_noticed_whenever_it_fills(tmp_path, share):
+    resource = pytest.importorskip("resource", reason="needs a limit on the size of files")
+    grid = GeoBox((80, 80), NORTH_UP, "EPSG:32754")
+    labels = random_labels((80, 80), 3, 0.1, 1)
+    write_map(tmp_path, labels, grid)
+    path = tmp_path / "units.gpkg"
+    assert write_polygons(tmp_path, legend(labels), grid, row_areas(grid)) > 1000
+    size = path.stat().st_size
+    path.unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * size), before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"units\.gpkg cannot be written"):
+            write_polygons(tmp_path, legend(labels), grid, row_areas(grid))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_too_many_are_counted_and_not_written(tmp_path, monkeypatch):
     grid = GeoBox((5, 6), NORTH_UP, "EPSG:32754")
     labels = random_labels((5, 6), 3, 0.1, 1)

@@ -153,12 +153,21 @@ def write_polygons(
                 _append(path, batch, legend, grid, first=i == 0)
         with closing(sqlite3.connect(path)) as database, database:
             add_style(database, style.polygon_qml(legend), sld.polygon_sld(legend))
+            _check_written(database, count)
     except (DataSourceError, DataLayerError, FieldError, sqlite3.Error, OSError) as error:
         raise OutputError(
             f"{path.name} cannot be written ({str(error).splitlines()[0]}); is the disk full? "
             "Free some space or choose another folder"
         ) from error
     return count
+
+
+def _check_written(database: sqlite3.Connection, count: int) -> None:
+    """Count what was written: a disk that is full when GDAL makes the index raises nothing."""
+    for table in (LAYER, f"rtree_{LAYER}_geom"):
+        (written,) = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
+        if written != count:
+            raise OSError(f"{written} of {count} rows of {table} were written")
 
 
 def _batches(parts: Iterator[Polygons]) -> Iterator[list[Polygons]]:
