@@ -35,6 +35,7 @@ def test_minimal(tmp_path, capsys):
     scores = json.loads(capsys.readouterr().out)
     assert scores["n"] == 70 * 90
     assert scores["overall_accuracy"] > 0.99
-    for name in ("metrics.json", "run.toml", "units.qml", "units.tif.aux.xml", "map.png",
-                 "report.html", "model/model.json", "model/model.safetensors"):  # fmt: skip
+    for name in ("metrics.json", "run.toml", "units.qml", "units.sld", "units.tif.aux.xml",
+                 "units.gpkg", "map.png", "report.html",
+                 "model/model.json", "model/model.safetensors"):  # fmt: skip
         assert (out / name).stat().st_size > 0

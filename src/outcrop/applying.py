@@ -16,8 +16,9 @@ from outcrop.engine import Block
 from outcrop.grid import row_areas
 from outcrop.model import Model
 from outcrop.products.figure import choose_composite
-from outcrop.products.raster import cog_writer, overview_step
+from outcrop.products.raster import block_writer, cog_writer, overview_step
 from outcrop.products.style import colour_table
+from outcrop.sieving import sieve_raster, sum_units
 from outcrop.source import Source, valid_mask
 from outcrop.unitstats import TileSums, UnitSums
 
@@ -103,11 +104,15 @@ def apply_model(
     threads: int = 0,
     block: int = 1024,
     save_code: bool = False,
+    min_area: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Applied:
     """Write ``units.tif`` (and ``code.tif``) of a scene into a folder.
 
     The result depends on the model and the pixels alone: not on ``threads``, not on ``block``.
+    With a ``min_area`` (square metres, or pixels without a CRS) a sieve takes what is smaller
+    out of the labels before they become ``units.tif``, and the scene is read a second time for
+    the sums of what is left.
 
     Raises
     ------
@@ -119,10 +124,13 @@ def apply_model(
     shown = tuple(choose_composite(model.bands))
     composite = np.full((3, -(-grid.shape[0] // step), -(-grid.shape[1] // step)), np.nan, "f4")
     width = _code_width(model) if save_code else 0
-    work = _Label(model, model.filters, row_areas(grid), shown, step, width)
+    areas = row_areas(grid)
+    work = _Label(model, model.filters, areas, shown, step, width)
     sums = TileSums()
     codes = _code_writer(folder, grid, width) if save_code else None
-    labels = cog_writer(folder / "units.tif", grid, colours=colour_table(model.legend))
+    colours = colour_table(model.legend)
+    first = folder / ("units.unsieved.tif" if min_area else "units.tif")
+    labels = block_writer(first, grid) if min_area else cog_writer(first, grid, colours=colours)
     with labels as write, codes or nullcontext() as write_code:
 
         def sink(block: Block, result: _Result) -> None:
@@ -140,7 +148,13 @@ def apply_model(
             halo=sum(f.halo for f in model.filters), size=block, threads=threads,
             progress=progress,
         )  # fmt: skip
-    return Applied(sums.total(), composite, shown, step)
+    total = sums.total()
+    if min_area:
+        with cog_writer(folder / "units.tif", grid, colours=colours) as write:
+            sieve_raster(first, write, areas, min_area)
+        first.unlink()
+        total = sum_units(source, folder / "units.tif", threads=threads, block=block)
+    return Applied(total, composite, shown, step)
 
 
 def _code_width(model: Model) -> int:

@@ -60,6 +60,17 @@ Threads = Annotated[int | None, typer.Option("--threads", help="0: one a core.")
 Like = Annotated[
     str | None, typer.Option("--like", help="legend.json of a run whose units to take over.")
 ]
+MinArea = Annotated[
+    float | None,
+    typer.Option(
+        "--min-area",
+        help="Smallest area of a unit in m2 (pixels without a CRS); smaller ones join a neighbour.",
+    ),
+]
+Datetime = Annotated[
+    str | None,
+    typer.Option("--datetime", help="When the scene was taken, for item.json: 2020-01-14."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 Checksum = Annotated[bool, typer.Option("--checksum", help="Store the inputs' SHA-256.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
@@ -99,6 +110,8 @@ def map_(
     device: Device = None,
     threads: Threads = None,
     block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
+    min_area: MinArea = None,
+    datetime: Datetime = None,
     save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
     overwrite: Overwrite = False,
@@ -116,7 +129,8 @@ def map_(
         units=units,
         run={"seed": seed, "sample": _sample(sample), "device": device, "threads": threads,
              "block": block, "like": _absolute(like)},
-        products={"save_code": save_code or None, "title": title},
+        products={"save_code": save_code or None, "title": title, "min_area": min_area,
+                  "datetime": datetime},
     )  # fmt: skip
     from outcrop.pipeline import map_scenes
 
@@ -188,6 +202,7 @@ def apply(
     nodata: Nodata = None,
     aoi: Aoi = None,
     threads: Threads = None,
+    datetime: Datetime = None,
     overwrite: Overwrite = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
@@ -202,8 +217,8 @@ def apply(
     )
     with _Reporter(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, threads=threads, overwrite=overwrite,
-            checksum=checksum, report=reporter,
+            model, scenes, out, options=options, threads=threads, datetime=datetime,
+            overwrite=overwrite, checksum=checksum, report=reporter,
         )  # fmt: skip
     _show(result, quiet)
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from outcrop.errors import RecipeError, unknown_name
 from outcrop.registry import Registry
+from outcrop.timespan import parse_timespan
 
 SCHEMA = 1
 DEFAULT_RECIPE = "default"
@@ -60,10 +61,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Products:
-    """What is written beside the default products."""
+    """What is published of the labels, and what is written beside the default products.
+
+    ``min_area`` is the minimum mapping unit: areas of one unit that are smaller join a
+    neighbour. In square metres, or in pixels for a scene without a CRS; 0 keeps everything.
+    ``datetime`` says when the scene was taken, for ``item.json``; see `parse_timespan`.
+    """
 
     save_code: bool = False
     title: str | None = None
+    min_area: float = 0.0
+    datetime: str | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +235,13 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         raise RecipeError(
             f"{origin}: run.fit_threads = {run.fit_threads} must be 1 or more and "
             f"run.threads = {run.threads} 0 (one a core) or more"
+        )
+    if recipe.products.datetime is not None:
+        parse_timespan(recipe.products.datetime)
+    if not 0 <= recipe.products.min_area < float("inf"):
+        raise RecipeError(
+            f"{origin}: products.min_area = {recipe.products.min_area}; it must be 0 (keep "
+            "everything) or more, in square metres, or in pixels without a CRS"
         )
     if not 0 <= run.seed < 2**32:
         raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")

@@ -310,8 +310,12 @@ def _number(
         renumbered = []
         for unit, number in zip(units, matched, strict=True):
             old = known.get(number)
-            name, colour = (old.name, old.colour) if old else (f"Unit {number}", next(fresh))
-            renumbered.append(dataclasses.replace(unit, number=number, name=name, colour=colour))
+            taken = (
+                {"name": old.name, "colour": old.colour, "geology": old.geology}
+                if old
+                else {"name": f"Unit {number}", "colour": next(fresh)}
+            )
+            renumbered.append(dataclasses.replace(unit, number=number, **taken))
         place = np.argsort([u.number for u in renumbered])
         order, units = order[place], [renumbered[i] for i in place]
     return order, Legend.of(units, bands)

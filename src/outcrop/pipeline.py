@@ -15,13 +15,13 @@ import numpy as np
 
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model
-from outcrop.config import Input, Recipe, recipe_to_toml
+from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError, SceneError
 from outcrop.model import Model, fit_model
 from outcrop.opening import open_sources
 from outcrop.products.legend import Legend
-from outcrop.products.write import write_pictures, write_styles
+from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
@@ -144,6 +144,7 @@ def apply_to_scenes(
     *,
     options: Input | None = None,
     threads: int | None = None,
+    datetime: str | None = None,
     overwrite: bool = False,
     checksum: bool = False,
     report: Reporter = silent,
@@ -151,6 +152,7 @@ def apply_to_scenes(
     """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
 
     ``options`` says what the scene's files do not; what it leaves open is taken from the fit.
+    ``datetime`` says when the scene was taken; that of the fit is another's.
 
     Raises
     ------
@@ -166,7 +168,12 @@ def apply_to_scenes(
         f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset", "nodata")
     }
     merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
-    recipe = dataclasses.replace(model.recipe, input=dataclasses.replace(given, **merged))
+    recipe = dataclasses.replace(
+        model.recipe,
+        input=dataclasses.replace(given, **merged),
+        products=dataclasses.replace(model.recipe.products, datetime=datetime),
+    )
+    check_recipe(recipe, "options")
     if threads is not None:
         recipe = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, threads=threads))
     source = _open(scenes, recipe.input)
@@ -278,12 +285,14 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     applied = apply_model(
         model, source, folder,
         threads=run.threads, block=run.block, save_code=recipe.products.save_code,
-        progress=report("Mapping"),
+        min_area=recipe.products.min_area, progress=report("Mapping"),
     )  # fmt: skip
     report("Drawing")
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
     if not legend.mapped_pixels:
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
+    write_styles(folder, legend)
+    left_out = write_layers(folder, legend, source.grid)
     total = int(applied.sums.pixels.sum())
     metrics = {
         "scene": source.name,
@@ -294,13 +303,16 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "notes": list(job.notes),
         **job.facts,
     }
-    settings = recipe_to_toml(
-        recipe, provenance.collect(source, model, recipe, checksum=job.checksum)
-    )
+    proof = provenance.collect(source, model, recipe, checksum=job.checksum)
+    settings = recipe_to_toml(recipe, proof)
+    left_out |= write_item(folder, legend, source.grid, metrics, recipe)
+    for name, why in left_out.items():
+        # Few runs are for a catalogue, so that only who asks for more is told of the item.
+        log.log(logging.INFO if name == "item.json" else logging.WARNING, f"no {name}: {why}")
+    metrics["left_out"] = left_out
     (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
     (folder / "run.toml").write_text(settings, "utf-8")
-    write_styles(folder, legend)
     write_pictures(
         folder, legend, source.grid, applied.composite, applied.composite_bands, metrics, recipe,
         settings,

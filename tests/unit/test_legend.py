@@ -8,6 +8,7 @@ import pytest
 
 from outcrop.errors import ModelError
 from outcrop.products.colours import VISIONS, contrast, oklab, rgb_of
+from outcrop.products.interpretation import Interpretation, Term
 from outcrop.products.legend import (
     Legend,
     Unit,
@@ -142,11 +143,11 @@ def test_matching_needs_the_same_bands_and_room_for_numbers():
 
 
 def test_the_file_returns_what_was_written():
-    legend = Legend.of([unit(2, (0.2, 0.3), sd=()), unit(1, (0.1, 0.1), notes="dolerite?")], BANDS)
+    legend = Legend.of([unit(2, (0.2, 0.3), sd=()), unit(1, (0.1, 0.1), hidden=True)], BANDS)
     again = Legend.from_json(legend.to_json())
     assert again == legend
     assert [u.number for u in again.units] == [1, 2]
-    assert again.units[0].extra == {"notes": "dolerite?"}
+    assert again.units[0].extra == {"hidden": True}
     assert again.mapped_pixels == 20
     facts = json.loads(legend.to_json())
     assert facts["schema"] == 1
@@ -191,3 +192,53 @@ def test_a_file_that_cannot_be_used(change, said):
 def test_what_is_no_legend(text):
     with pytest.raises(ModelError, match="damaged"):
         Legend.from_json(text)
+
+
+GRANITE = "http://resource.geosciml.org/classifier/cgi/lithology/granite"
+
+
+def test_a_geologists_fields_are_there_empty_and_come_back_filled():
+    facts = json.loads(LEGEND.to_json())
+    empty = {"id": "", "label": ""}
+    for entry in facts["units"]:
+        assert (entry["lithology"], entry["age"]) == (empty, empty)
+        assert (entry["order"], entry["confidence"], entry["notes"]) == (None, "", "")
+    facts["units"][0] |= {
+        "lithology": {"id": GRANITE, "label": "granite"}, "age": {"label": "Devonian"},
+        "order": 3, "confidence": "high", "notes": "tor country", "sample": "K12",
+    }  # fmt: skip
+    first, *others = Legend.from_json(json.dumps(facts)).units
+    assert first.geology == Interpretation(
+        Term(GRANITE, "granite"), Term("", "Devonian"), 3, "high", "tor country"
+    )
+    assert first.label == f"{first.name} (granite, Devonian)"
+    assert first.extra == {"sample": "K12"}
+    assert not any(u.geology for u in others)
+    assert others[0].label == others[0].name
+    again = Legend.of([first, *others], BANDS)
+    assert Legend.from_json(again.to_json()) == again
+
+
+def test_files_without_those_fields_are_read():
+    facts = json.loads(LEGEND.to_json())
+    for entry in facts["units"]:
+        for key in ("lithology", "age", "order", "confidence", "notes"):
+            del entry[key]
+    assert Legend.from_json(json.dumps(facts)) == LEGEND
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"lithology": {"id": "granite"}}, "not the URI"),
+        ({"lithology": {"name": "granite"}}, "is not {id, label}"),
+        ({"age": {"id": "", "label": 3}}, "not a text"),
+        ({"order": "top"}, "whole number"),
+        ({"notes": ["a"]}, "not a text"),
+    ],
+)
+def test_wrong_entries_are_named(change, says):
+    facts = json.loads(LEGEND.to_json())
+    facts["units"][0] |= change
+    with pytest.raises(ModelError, match=says):
+        Legend.from_json(json.dumps(facts))

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 
 from outcrop.products.legend import Legend, Unit
+from outcrop.products.sld import polygon_sld, raster_sld
 from outcrop.products.style import aux_xml, colour_table, qml
 from outcrop.sensors.base import Band
 
@@ -40,6 +41,29 @@ def test_qml_is_xml_with_every_unit():
     entries = renderer.findall("colorPalette/paletteEntry")
     assert {int(e.get("value")): e.get("color") for e in entries} == COLOURS
     assert {int(e.get("value")): e.get("label") for e in entries} == PLAIN
+
+
+def test_sld_colours_every_value():
+    root = ET.fromstring(raster_sld(LEGEND))
+    spaces = {"s": "http://www.opengis.net/sld"}
+    (colours,) = root.iterfind(".//s:RasterSymbolizer/s:ColorMap", spaces)
+    assert colours.get("type") == "values"
+    entries = {int(e.get("quantity")): e for e in colours}
+    assert entries.pop(0).get("opacity") == "0"
+    assert {n: e.get("color") for n, e in entries.items()} == COLOURS
+    assert {n: e.get("label") for n, e in entries.items()} == PLAIN
+
+
+def test_sld_of_polygons_has_a_rule_a_unit():
+    root = ET.fromstring(polygon_sld(LEGEND))
+    s, ogc = "{http://www.opengis.net/sld}", "{http://www.opengis.net/ogc}"
+    rules = {
+        int(rule.find(f".//{ogc}Literal").text): (
+            rule.find(f"{s}Title").text, rule.find(f".//{s}CssParameter").text
+        )
+        for rule in root.iter(f"{s}Rule")
+    }  # fmt: skip
+    assert rules == {n: (PLAIN[n], COLOURS[n]) for n in NAMES}
 
 
 def test_aux_xml_is_read_by_gdal(tmp_path):

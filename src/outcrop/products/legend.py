@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from outcrop.errors import ModelError
 from outcrop.products.colours import further_colours, unit_colours
+from outcrop.products.interpretation import FIELDS, Interpretation
 from outcrop.sensors.base import Band
 
 __all__ = ["Legend", "Unit", "further_colours", "match_units", "order_units", "unit_colours"]
 
 #: Version of the file's layout.
 SCHEMA = 1
+#: Fields of a unit that its entry in the file holds unpacked.
+_NESTED = ("geology", "extra")
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class Unit:
     mean, sd : tuple of float
         Mean and standard deviation by band, in the quantity of the bands; ``sd`` may be empty.
     extra : mapping
-        Whatever else its entry in the file holds, such as what a geologist added; kept as
-        it is.
+        Whatever else its entry in the file holds; kept as it is.
+    geology : Interpretation
+        What a geologist makes of it; its fields stand beside the others in the file.
     """
 
     number: int
@@ -55,6 +59,13 @@ class Unit:
     mean: tuple[float, ...]
     sd: tuple[float, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    geology: Interpretation = field(default_factory=Interpretation)
+
+    @property
+    def label(self) -> str:
+        """The name and, where a geologist gave them, lithology and age."""
+        terms = [str(t) for t in (self.geology.lithology, self.geology.age) if t]
+        return f"{self.name} ({', '.join(terms)})" if terms else self.name
 
 
 @dataclass(frozen=True)
@@ -135,15 +146,17 @@ class Legend:
 
 def _entry(unit: Unit) -> dict[str, Any]:
     """Return a unit as JSON has it: what was added to it beside its own fields."""
-    entry = {f.name: getattr(unit, f.name) for f in fields(unit) if f.name != "extra"}
+    entry = {f.name: getattr(unit, f.name) for f in fields(unit) if f.name not in _NESTED}
     for key in ("mean", "sd"):
         entry[key] = [float(v) if math.isfinite(v) else None for v in entry[key]]
-    return {**unit.extra, **entry}
+    return {**unit.extra, **entry, **unit.geology.to_dict()}
 
 
 def _unit(entry: dict[str, Any], bands: int) -> Unit:
     """Return a unit from its entry, checked as far as other code relies on it."""
     unit, extra = _known(Unit, entry)
+    geology = Interpretation.from_entry(extra)
+    extra = {key: value for key, value in extra.items() if key not in FIELDS}
     spectra = {
         key: tuple(math.nan if v is None else float(v) for v in getattr(unit, key))
         for key in ("mean", "sd")
@@ -156,12 +169,12 @@ def _unit(entry: dict[str, Any], bands: int) -> Unit:
     if len(unit.colour) != 7 or unit.colour[0] != "#":
         raise ValueError(f"colour {unit.colour!r} is not #rrggbb")
     values = {f.name: getattr(unit, f.name) for f in fields(unit)}
-    return Unit(**{**values, **spectra, "extra": extra})
+    return Unit(**{**values, **spectra, "geology": geology, "extra": extra})
 
 
 def _known(kind: Any, entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Make a record of the keys it knows; return it and the others."""
-    names = {f.name for f in fields(kind)} - {"extra"}
+    names = {f.name for f in fields(kind)} - set(_NESTED)
     known = {key: value for key, value in entry.items() if key in names}
     return kind(**known), {k: v for k, v in entry.items() if k not in names}
 

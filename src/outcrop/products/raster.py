@@ -60,10 +60,33 @@ def cog_writer(
     OutputError
         If the disk is full or the file cannot be written.
     """
-    import rasterio
-    from rasterio.errors import RasterioError
-
     blocks = path.with_suffix(".blocks.tif")
+    try:
+        with block_writer(
+            blocks, grid, bands=bands, dtype=dtype, nodata=nodata, colours=colours, names=names
+        ) as write:
+            yield write
+        with _saying_why(path):
+            _to_cog(blocks, path, resampling)
+            _check_written(path, grid)
+    finally:
+        blocks.unlink(missing_ok=True)
+
+
+@contextmanager
+def block_writer(
+    path: Path,
+    grid: GeoBox,
+    *,
+    bands: int = 1,
+    dtype: str = "uint8",
+    nodata: float = 0,
+    colours: Colours | None = None,
+    names: Sequence[str] = (),
+) -> Iterator[Callable[[Window, NDArray[Any]], None]]:
+    """Give a function that writes a window of a tiled GeoTIFF; as `cog_writer` otherwise."""
+    import rasterio
+
     # BIGTIFF by need: a failed guess would only show after hours of writing.
     profile = {
         "driver": "GTiff", "dtype": dtype, "count": bands, "nodata": nodata,
@@ -72,22 +95,39 @@ def cog_writer(
         "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1,
         "BIGTIFF": "IF_SAFER", "SPARSE_OK": True,
     }  # fmt: skip
+    with _saying_why(path), rasterio.open(path, "w", **profile) as dataset:
+        if colours:
+            dataset.write_colormap(1, dict(colours))
+        for i, name in enumerate(names, start=1):
+            dataset.set_band_description(i, name)
+        yield _window_writer(dataset)
+
+
+@contextmanager
+def _saying_why(path: Path) -> Iterator[None]:
+    """Turn what GDAL raises while writing into an error with the way out."""
+    from rasterio.errors import RasterioError
+
     try:
-        with rasterio.open(blocks, "w", **profile) as dataset:
-            if colours:
-                dataset.write_colormap(1, dict(colours))
-            for i, name in enumerate(names, start=1):
-                dataset.set_band_description(i, name)
-            yield _window_writer(dataset)
-        _to_cog(blocks, path, resampling)
-        _check_written(path, grid)
+        yield
     except (RasterioError, OSError) as error:
         raise OutputError(
-            f"{path.name} cannot be written ({str(error).splitlines()[0]}); is the disk full? "
+            f"{path.name.replace('.blocks', '')} cannot be written "
+            f"({str(error).splitlines()[0]}); is the disk full? "
             "Free some space or choose another folder"
         ) from error
-    finally:
-        blocks.unlink(missing_ok=True)
+
+
+@contextmanager
+def row_reader(path: Path) -> Iterator[Callable[[int, int], NDArray[np.uint8]]]:
+    """Give a function ``read(row, height)`` of a raster's full-width rows, (height, width)."""
+    import rasterio
+    from rasterio.windows import Window as RasterWindow
+
+    with rasterio.open(path) as dataset:
+        yield lambda row, height: dataset.read(
+            1, window=RasterWindow(0, row, dataset.width, height)
+        )
 
 
 def _window_writer(dataset: Any) -> Callable[[Window, NDArray[Any]], None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from outcrop import __version__
 from outcrop.config import Recipe
+from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.sensors.base import Band
 
@@ -27,6 +28,7 @@ def render(
     metrics: Mapping[str, Any],
     run_toml: str,
     images: Mapping[str, bytes],
+    files: Sequence[str] = (),
 ) -> str:
     """Fill the page.
 
@@ -46,6 +48,8 @@ def render(
     images : mapping of str to bytes
         PNG files: ``units``, ``composite``, ``spectra``, and, where there are curves,
         ``selection`` and ``training``.
+    files : sequence of str
+        Names of the files beside the page.
 
     Returns
     -------
@@ -67,12 +71,15 @@ def render(
         mapped_units=metrics["units"],
         bands=bands,
         composite=", ".join(_say_band(bands[i]) for i in shown),
+        terms=_terms(legend),
         units=[{**_unit(u), "area_text": area_text(u.area, u.pixels)} for u in legend.units],
         quantity=" and ".join(sorted({_QUANTITY[b.quantity] for b in bands})),
         images={k: _data_uri(images[k]) if k in images else None for k in _IMAGES},
         selection_words=_selection_words(metrics.get("selection")),
         quality=_quality(metrics),
         run_toml=run_toml,
+        files=[(name, FILES[name].what) for name in FILES if name in files],
+        left_out=metrics.get("left_out", {}),
         citation=_NAGAR,
     )
 
@@ -96,6 +103,22 @@ def area_text(area: float | None, pixels: int) -> str:
 
 def _unit(unit: Any) -> dict[str, Any]:
     return {k: getattr(unit, k) for k in ("number", "name", "colour", "pixels", "share", "mean")}
+
+
+def _terms(legend: Legend) -> list[tuple[str, dict[int, str]]]:
+    """Return the geologist's columns that hold something, each as texts by unit number."""
+    columns = {
+        "Lithology": {u.number: str(u.geology.lithology) for u in legend.units},
+        "Age": {u.number: str(u.geology.age) for u in legend.units},
+        "Order": {u.number: _or_empty(u.geology.order) for u in legend.units},
+        "Confidence": {u.number: u.geology.confidence for u in legend.units},
+        "Notes": {u.number: u.geology.notes for u in legend.units},
+    }
+    return [(name, texts) for name, texts in columns.items() if any(texts.values())]
+
+
+def _or_empty(value: int | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _say_band(band: Band) -> str:

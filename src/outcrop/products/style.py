@@ -8,6 +8,7 @@ from outcrop.products.legend import Legend, Unit
 
 #: What 0 is called.
 NO_DATA = "no data"
+_DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 
 def colour_table(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
@@ -35,14 +36,50 @@ def qml(legend: Legend) -> str:
             value=str(unit.number),
             color=unit.colour,
             alpha="255",
-            label=_plain(unit.name),
+            label=plain(unit.label),
         )
     ET.SubElement(pipe, "brightnesscontrast", brightness="0", contrast="0", gamma="1")
     ET.SubElement(pipe, "huesaturation", saturation="0", colorizeOn="0", grayscaleMode="0")
     # Units must not be blended into each other when zoomed out.
     ET.SubElement(pipe, "rasterresampler", maxOversampling="2")
     ET.SubElement(root, "blendMode").text = "0"
-    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + _text(root)
+    return _DOCTYPE + _text(root)
+
+
+def polygon_qml(legend: Legend) -> str:
+    """Return the style that QGIS 3 takes for the polygons of ``units.gpkg``.
+
+    A category of the attribute ``number`` for each unit, filled and without an outline.
+    """
+    root = ET.Element("qgis", version="3.16", styleCategories="Symbology")
+    renderer = ET.SubElement(
+        root, "renderer-v2", type="categorizedSymbol", attr="number", symbollevels="0",
+        enableorderby="0", forceraster="0",
+    )  # fmt: skip
+    categories = ET.SubElement(renderer, "categories")
+    symbols = ET.SubElement(renderer, "symbols")
+    for index, unit in enumerate(legend.units):
+        ET.SubElement(
+            categories, "category", value=str(unit.number), symbol=str(index),
+            label=plain(unit.label), render="true", type="integer",
+        )  # fmt: skip
+        symbol = ET.SubElement(symbols, "symbol", name=str(index), type="fill", alpha="1")
+        layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill"}, enabled="1", locked="0")
+        layer.set("pass", "0")
+        settings = {
+            "color": ",".join(map(str, (*_rgb(unit), 255))),
+            "style": "solid",
+            "outline_style": "no",
+        }
+        # QGIS reads options since 3.20 and properties before.
+        options = ET.SubElement(layer, "Option", type="Map")
+        for key, value in settings.items():
+            ET.SubElement(options, "Option", name=key, type="QString", value=value)
+        for key, value in settings.items():
+            ET.SubElement(layer, "prop", k=key, v=value)
+    ET.SubElement(root, "blendMode").text = "0"
+    ET.SubElement(root, "layerGeometryType").text = "2"
+    return _DOCTYPE + _text(root)
 
 
 def aux_xml(legend: Legend) -> str:
@@ -53,7 +90,7 @@ def aux_xml(legend: Legend) -> str:
     """
     root = ET.Element("PAMDataset")
     band = ET.SubElement(root, "PAMRasterBand", band="1")
-    names = {0: NO_DATA} | {unit.number: _plain(unit.name) for unit in legend.units}
+    names = {0: NO_DATA} | {unit.number: plain(unit.name) for unit in legend.units}
     categories = ET.SubElement(band, "CategoryNames")
     for value in range(max(names) + 1):
         ET.SubElement(categories, "Category").text = names.get(value, "")
@@ -82,7 +119,7 @@ def _attribute_table(legend: Legend) -> ET.Element:
             ET.SubElement(column, key).text = str(value)
     for index, unit in enumerate(legend.units):
         row = ET.SubElement(table, "Row", index=str(index))
-        for value in (unit.number, _plain(unit.name), *_rgb(unit), unit.pixels):
+        for value in (unit.number, plain(unit.name), *_rgb(unit), unit.pixels):
             ET.SubElement(row, "F").text = str(value)
     return table
 
@@ -93,7 +130,7 @@ def _rgb(unit: Unit) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Drop the characters that XML cannot hold, even escaped, and line breaks."""
     return "".join(
         c if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF else " " for c in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.config import Recipe
-from outcrop.products import figure, report, style
+from outcrop.grid import row_areas
+from outcrop.products import figure, polygons, report, sld, stac, style
+from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
 
@@ -20,9 +23,50 @@ if TYPE_CHECKING:
 
 
 def write_styles(folder: Path, legend: Legend) -> None:
-    """Write ``units.qml`` and ``units.tif.aux.xml``, which carry names and colours to a GIS."""
+    """Write what carries names and colours to a GIS: ``units.qml``, ``.sld``, ``.tif.aux.xml``."""
     (folder / "units.qml").write_text(style.qml(legend), "utf-8")
+    (folder / "units.sld").write_text(sld.raster_sld(legend), "utf-8")
     (folder / "units.tif.aux.xml").write_text(style.aux_xml(legend), "utf-8")
+
+
+def write_layers(folder: Path, legend: Legend, grid: GeoBox) -> dict[str, str]:
+    """Write ``units.gpkg`` from ``units.tif``; if it is left out, return its name and why."""
+    count = polygons.write_polygons(folder, legend, grid, row_areas(grid))
+    if count <= polygons.MOST:
+        return {}
+    unit = "pixels" if grid.crs is None else "m2"
+    return {
+        "units.gpkg": f"the map falls into {count:,} areas, and more than {polygons.MOST:,} "
+        f"polygons are of no use in a GIS; set a smallest area with --min-area ({unit}) or add "
+        "a filter"
+    }
+
+
+def write_item(
+    folder: Path, legend: Legend, grid: GeoBox, metrics: Mapping[str, Any], recipe: Recipe
+) -> dict[str, str]:
+    """Write ``item.json`` beside the other files; if it is left out, return its name and why."""
+    if grid.crs is None:
+        return {"item.json": "a STAC Item needs a place on Earth, and the scene has no CRS"}
+    if recipe.products.datetime is None:
+        return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
+    # Pictures and texts are written later; code and polygons may be missing.
+    doubtful = {"code.tif", "units.gpkg"}
+    names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
+    facts = stac.item(
+        str(metrics["scene"]),
+        _title(metrics, recipe),
+        legend,
+        grid,
+        recipe.products.datetime,
+        names,
+    )
+    (folder / "item.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    return {}
+
+
+def _title(metrics: Mapping[str, Any], recipe: Recipe) -> str:
+    return recipe.products.title or Path(str(metrics["scene"]).split(",")[0]).stem
 
 
 def write_pictures(
@@ -52,7 +96,7 @@ def write_pictures(
         As published.
     """
     labels, step = read_overview(folder / "units.tif")
-    title = recipe.products.title or Path(str(metrics["scene"]).split(",")[0]).stem
+    title = _title(metrics, recipe)
     drawn = figure.map_figure(
         labels, legend, grid=grid, step=step, title=title,
         subtitle=f"{metrics['units']} spectral units of {Path(str(metrics['scene'])).name}",
@@ -71,6 +115,7 @@ def write_pictures(
     page = report.render(
         title=title, legend=legend, bands=legend.bands, shown=shown, recipe=recipe,
         metrics=metrics, run_toml=run_toml, images=images,
+        files=[*(p.name for p in folder.iterdir()), "report.html"],
     )  # fmt: skip
     (folder / "report.html").write_text(page, "utf-8")
 

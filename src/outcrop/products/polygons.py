@@ -1,0 +1,291 @@
+"""``units.gpkg``: the units as polygons along the pixel edges, with colours that QGIS finds."""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.components import STRIP, Builder, ReadRows, Strip, Table, strips
+from outcrop.errors import OutputError
+from outcrop.products import sld, style
+from outcrop.products.legend import Legend
+from outcrop.products.raster import row_reader
+from outcrop.products.rings import Corners, Rings, assemble, corners
+
+if TYPE_CHECKING:
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
+
+LAYER = "units"
+#: More polygons than this are not written: no GIS draws them, and a minimum area is missing.
+MOST = 5_000_000
+#: Stands for an order in the stratigraphic column that nobody gave.
+NO_ORDER = -(2**31)
+#: Points that are collected before they are written.
+BATCH = 2_000_000
+
+
+@dataclass(frozen=True)
+class Polygons:
+    """Some of the polygons of a label raster.
+
+    Parameters
+    ----------
+    rings : Rings
+    labels : ndarray of uint8, shape (polygons,)
+    pixels : ndarray of int64, shape (polygons,)
+    areas : ndarray of float64, shape (polygons,)
+    """
+
+    rings: Rings
+    labels: NDArray[np.uint8]
+    pixels: NDArray[np.int64]
+    areas: NDArray[np.float64]
+
+
+def components(
+    read: ReadRows, shape: Sequence[int], row_areas: NDArray[np.float64], *, rows: int = STRIP
+) -> Table:
+    """Find the 4-connected areas of one label in a raster; arguments as `trace`.
+
+    Parameters
+    ----------
+    row_areas : ndarray of float64, shape (rows,)
+        Area of one pixel of each row.
+    """
+    builder = Builder()
+    for strip in strips(read, shape, rows):
+        builder.add(strip, row_areas[strip.row : strip.row + len(strip.labels)])
+    return builder.table()
+
+
+def trace(
+    read: ReadRows, shape: Sequence[int], table: Table, *, rows: int = STRIP
+) -> Iterator[Polygons]:
+    """Turn a label raster into polygons, each as soon as its last row has been read.
+
+    A polygon is a 4-connected area of one label. In memory are a strip of the raster, the
+    table of components and the corners of polygons that are not complete yet.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(row, height)`` returns full-width rows of labels, 0 = no data.
+    shape : sequence of int
+        Rows and columns.
+    table : Table
+        The raster's `components`, found with the same ``rows``.
+    rows : int
+        Rows of a strip; has no influence on the polygons but their order.
+    """
+    above = np.zeros(shape[1], np.int32)
+    waiting = Corners.none()
+    for index, strip in enumerate(strips(read, shape, rows)):
+        ids = _components(strip, table)
+        waiting = waiting + corners(above, ids, strip.row)
+        above = ids[-1]
+        done = table.last[waiting.component] < index
+        if done.any():
+            yield _polygons(waiting[done], table)
+            waiting = waiting[~done]
+    waiting = waiting + corners(above, np.zeros((1, shape[1]), np.int32), shape[0])
+    if len(waiting.x):
+        yield _polygons(waiting, table)
+
+
+def _components(strip: Strip, table: Table) -> NDArray[np.int32]:
+    own = table.node[strip.offset : strip.offset + strip.count + 1].copy()
+    own[0] = 0
+    components: NDArray[np.int32] = own[strip.ids]
+    return components
+
+
+def _polygons(records: Corners, table: Table) -> Polygons:
+    rings = assemble(records)
+    c = rings.components
+    return Polygons(rings, table.labels[c], table.pixels[c], table.weights[c])
+
+
+def write_polygons(
+    folder: Path, legend: Legend, grid: GeoBox, row_areas: NDArray[np.float64]
+) -> int:
+    """Write ``units.gpkg`` from ``units.tif``, unless it would have more than `MOST` polygons.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``units.tif``.
+    legend : Legend
+    grid : GeoBox
+        Without a CRS the layer's is "undefined Cartesian" (-1); and if the raster has no
+        place at all, x is the column and y minus the row, as QGIS shows such a raster.
+    row_areas : ndarray of float64, shape (rows,)
+        Area of one pixel of each row.
+
+    Returns
+    -------
+    int
+        How many polygons the map has.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the file cannot be written.
+    """
+    from pyogrio.errors import DataLayerError, DataSourceError, FieldError
+
+    path = folder / "units.gpkg"
+    try:
+        with row_reader(folder / "units.tif") as read:
+            table = components(read, grid.shape, row_areas)
+            count = len(table.labels) - 1
+            if count > MOST:
+                return count
+            for i, batch in enumerate(_batches(trace(read, grid.shape, table))):
+                _append(path, batch, legend, grid, first=i == 0)
+        with closing(sqlite3.connect(path)) as database, database:
+            add_style(database, style.polygon_qml(legend), sld.polygon_sld(legend))
+            _check_written(database, count)
+    except (DataSourceError, DataLayerError, FieldError, sqlite3.Error, OSError) as error:
+        raise OutputError(
+            f"{path.name} cannot be written ({str(error).splitlines()[0]}); is the disk full? "
+            "Free some space or choose another folder"
+        ) from error
+    return count
+
+
+def _check_written(database: sqlite3.Connection, count: int) -> None:
+    """Count what was written: a disk that is full when GDAL makes the index raises nothing."""
+    for table in (LAYER, f"rtree_{LAYER}_geom"):
+        (written,) = database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
+        if written != count:
+            raise OSError(f"{written} of {count} rows of {table} were written")
+
+
+def _batches(parts: Iterator[Polygons]) -> Iterator[list[Polygons]]:
+    """Group what is traced, so that few writes are needed and little is held."""
+    batch: list[Polygons] = []
+    for part in parts:
+        batch.append(part)
+        if sum(len(p.rings.points) for p in batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def place(grid: GeoBox) -> Affine:
+    """Return the transform from column and row to the coordinates of the polygons."""
+    from affine import Affine
+
+    unplaced = grid.crs is None and grid.affine == Affine.identity()
+    return Affine(1, 0, 0, 0, -1, 0) if unplaced else grid.affine
+
+
+def geometries(rings: Rings, transform: Affine) -> NDArray[Any]:
+    """Return rings as shapely polygons, (polygons,)."""
+    import shapely
+
+    x, y = rings.points[:, 0], rings.points[:, 1]
+    a, b, c, d, e, f = transform[:6]
+    # The same corner gets the same bits in every polygon.
+    points = np.column_stack([a * x + b * y + c, d * x + e * y + f])
+    polygons: NDArray[Any] = shapely.from_ragged_array(
+        shapely.GeometryType.POLYGON, points, (rings.ring_starts, rings.polygon_starts)
+    )
+    return polygons
+
+
+def _append(
+    path: Path, batch: list[Polygons], legend: Legend, grid: GeoBox, *, first: bool
+) -> None:
+    import pyogrio.raw
+    import shapely
+
+    transform = place(grid)
+    shapes = np.concatenate([geometries(part.rings, transform) for part in batch])
+    labels = np.concatenate([part.labels for part in batch])
+    fields = {
+        **_attributes(legend, labels),
+        "area": np.concatenate([part.areas for part in batch]),
+        "pixels": np.concatenate([part.pixels for part in batch]),
+    }
+    missing = [v == NO_ORDER if k == "strat_order" else None for k, v in fields.items()]
+    # A layer without a CRS would get "undefined geographic": degrees.
+    options = {"GEOMETRY_NAME": "geom"} | ({"SRID": "-1"} if grid.crs is None else {})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="'crs' was not provided")
+        pyogrio.raw.write(
+            path, shapely.to_wkb(shapes), list(fields.values()), list(fields), missing,
+            layer=LAYER, driver="GPKG", geometry_type="Polygon", append=not first,
+            crs=str(grid.crs) if grid.crs is not None else None,
+            layer_options=options if first else None,
+            # What QGIS and GDAL of 2018 read too; nothing newer is used.
+            dataset_options={"VERSION": "1.2"} if first else None,
+        )  # fmt: skip
+
+
+def _attributes(legend: Legend, labels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+    """Return the columns that polygons take from their unit's entry in the legend."""
+    tables: dict[str, Mapping[int, str | None]] = {
+        "name": {u.number: u.name for u in legend.units},
+        "colour": {u.number: u.colour for u in legend.units},
+        **_interpreted(legend),
+    }
+    columns: dict[str, NDArray[Any]] = {"number": labels.astype(np.int32)}
+    for name, table in tables.items():
+        values = np.full(256, None, dtype=object)
+        for number, value in table.items():
+            values[number] = value
+        columns[name] = values[labels]
+    orders = np.full(256, NO_ORDER, np.int32)
+    for unit in legend.units:
+        if unit.geology.order is not None:
+            orders[unit.number] = unit.geology.order
+    columns["strat_order"] = orders[labels]
+    return columns
+
+
+def _interpreted(legend: Legend) -> dict[str, Mapping[int, str | None]]:
+    """Return the geologist's fields as texts by unit number; None is not filled in."""
+    given = {u.number: u.geology for u in legend.units}
+    return {
+        "lithology": {n: g.lithology.label or None for n, g in given.items()},
+        "lithology_id": {n: g.lithology.id or None for n, g in given.items()},
+        "age": {n: g.age.label or None for n, g in given.items()},
+        "age_id": {n: g.age.id or None for n, g in given.items()},
+        "interpretation_confidence": {n: g.confidence or None for n, g in given.items()},
+        "notes": {n: g.notes or None for n, g in given.items()},
+    }
+
+
+def add_style(database: sqlite3.Connection, qml: str, sld: str) -> None:
+    """Add the default style of the layer to a GeoPackage, where QGIS looks for it.
+
+    The table is QGIS's own (``layer_styles``, written by "Save style > in database").
+    """
+    database.execute(
+        "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, "
+        "f_table_catalog TEXT(256), f_table_schema TEXT(256), f_table_name TEXT(256), "
+        "f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT, "
+        "useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
+        "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
+    )
+    database.execute(
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description) "
+        "VALUES ('layer_styles', 'attributes', 'layer_styles', '')"
+    )
+    database.execute(
+        "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
+        "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner) "
+        "VALUES ('', '', ?, 'geom', ?, ?, ?, 1, 'Spectral units', '')",
+        (LAYER, LAYER, qml, sld),
+    )
