@@ -173,7 +173,9 @@ def one_thread_a_call(threads: int = 1) -> Iterator[None]:
     import rasterio
     from threadpoolctl import threadpool_limits
 
-    gdal = rasterio.Env(GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1)
+    gdal = rasterio.Env(
+        GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
+    )
     with gdal, threadpool_limits(limits=threads):
         yield
 
