@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 #: the absorption of chlorophyll, near infrared the plateau of leaves (Tucker 1979).
 RED = (0.60, 0.70, 0.66)
 NIR = (0.76, 0.90, 0.86)
+#: Quality layers are of 16 bits at most.
+LARGEST = 65535
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,21 @@ def decode(stored: NDArray[np.float32], flags: Sequence[Flag]) -> NDArray[np.uin
     ndarray of uint8
         The lowest reason that holds, 0 where none does; ``FILL`` where there is no number.
     """
-    known = np.isfinite(stored)
-    numbers = np.where(known, stored, 0).astype(np.int64)
-    # A scene has few different values: look each up once instead of testing every pixel.
-    values, place = np.unique(numbers, return_inverse=True)
+    known = (stored >= 0) & (stored <= LARGEST)
+    codes = _table(tuple(flags))[np.where(known, stored, 0).astype(np.uint16)]
+    codes[~known] = FILL
+    return codes
+
+
+@lru_cache(maxsize=64)
+def _table(flags: tuple[Flag, ...]) -> NDArray[np.uint8]:
+    """Return the reason of every number that a layer can hold: faster than testing pixels."""
+    values = np.arange(LARGEST + 1)
     table = np.zeros(len(values), np.uint8)
     for flag in sorted(flags, key=lambda f: -f.reason):
         field = (values >> flag.shift) & ((1 << flag.bits) - 1)
         table[np.isin(field, flag.values)] = flag.reason
-    codes: NDArray[np.uint8] = table[place.reshape(stored.shape)]
-    codes[~known] = FILL
-    return codes
+    return table
 
 
 def lowest(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -80,22 +87,35 @@ def lowest(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class QualityLayer:
-    """A layer on the grid of the bands whose numbers say what is wrong with a pixel.
+class DecodedSource:
+    """A layer whose numbers say what is wrong with a pixel, read as codes of reasons."""
 
-    ``source`` has one band: the numbers as stored, or reasons already where ``flags`` is None.
-    """
+    base: Source
+    flags: tuple[Flag, ...]
 
-    source: Source
-    flags: tuple[Flag, ...] | None
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.base.name
 
-    def read(self, window: Window) -> NDArray[np.uint8]:
-        """Return reasons (height, width)."""
-        stored = self.source.read(window)[0]
-        if self.flags is None:
-            codes: NDArray[np.uint8] = np.nan_to_num(stored, nan=FILL).astype(np.uint8)
-            return codes
-        return decode(stored, self.flags)
+    @property
+    def grid(self) -> GeoBox:
+        """The layer's own grid."""
+        return self.base.grid
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The one band of the layer."""
+        return self.base.bands
+
+    @property
+    def striped(self) -> bool:
+        """As the layer is stored."""
+        return self.base.striped
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return the codes (1, height, width)."""
+        return decode(self.base.read(window), self.flags).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -106,7 +126,8 @@ class QualitySource:
     ----------
     base : Source
         The bands; NaN where there is no measurement, +inf where it was saturated.
-    layers : tuple of QualityLayer
+    layers : tuple of Source
+        Codes of reasons on the grid of the bands: `DecodedSource`, or one of them regridded.
     masks : Masks
     product : str
         What it was recognised as; empty for a plain raster.
@@ -117,7 +138,7 @@ class QualitySource:
     """
 
     base: Source
-    layers: tuple[QualityLayer, ...] = ()
+    layers: tuple[Source, ...] = ()
     masks: Masks = Masks()
     product: str = ""
     notes: tuple[str, ...] = ()
@@ -155,7 +176,7 @@ class QualitySource:
         reasons[saturated] = SATURATED
         reasons[~valid_mask(data) & ~saturated] = FILL
         for layer in self.layers:
-            reasons = lowest(reasons, layer.read(window))
+            reasons = lowest(reasons, layer.read(window)[0].astype(np.uint8))
         if "vegetation" in self.masks.names:
             reasons[(reasons == CLEAR) & self._green(data)] = VEGETATION
         data[:, reasons != CLEAR] = np.nan

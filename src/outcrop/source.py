@@ -400,7 +400,8 @@ def leaves(source: Any) -> Iterator[Any]:
         for part, _, _ in source.parts:
             yield from leaves(part)
     else:
-        for base in (*getattr(source, "sources", ()), getattr(source, "base", None)):
+        below = (getattr(source, "base", None), *getattr(source, "sources", ()))
+        for base in (*below, *getattr(source, "layers", ())):
             if base is not None:
                 yield from leaves(base)
 

@@ -16,7 +16,7 @@ from typing import Literal
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
-from outcrop.quality import Masks, QualityLayer, QualitySource
+from outcrop.quality import DecodedSource, Masks, QualitySource
 from outcrop.sensors import landsat_quality as bits
 from outcrop.sensors.base import Band, Quantity, Sensor
 from outcrop.sensors.container import Container
@@ -24,7 +24,7 @@ from outcrop.sensors.generic import RasterFile, inspect_raster, require_one_grid
 from outcrop.sensors.landsat import ETM, OLI8, OLI9, TM
 from outcrop.sensors.mtl import Mtl, read_mtl
 from outcrop.sensors.naming import FileBand, name_bands
-from outcrop.sensors.products import the_only
+from outcrop.sensors.products import ignored, the_only
 from outcrop.source import BandFile, RasterSource
 
 _SENSORS = {"4": TM, "5": TM, "7": ETM, "8": OLI8, "9": OLI9}
@@ -206,7 +206,7 @@ class _Product:
 
     def quality(
         self, rasters: Sequence[RasterFile], bands: Sequence[Band], masks: Masks
-    ) -> tuple[list[QualityLayer], list[str]]:
+    ) -> tuple[list[DecodedSource], list[str]]:
         """Return the quality layers, each with only the flags that the masks ask for."""
         layers, notes = [], []
         for keys, flags, cost in bits.layers(self.mtl, [b.name for b in bands]):
@@ -220,7 +220,7 @@ class _Product:
             require_one_grid([rasters[0], raster])
             file = BandFile(raster.bands[0].path, 1)
             source = RasterSource(member, raster.grid, (Band(member),), (file,), raster.striped)
-            layers.append(QualityLayer(source, wanted))
+            layers.append(DecodedSource(source, wanted))
         return layers, notes
 
 
@@ -271,11 +271,3 @@ def _notes(mtl: Mtl, raster: RasterFile, level: int) -> list[str]:
             "in it, so do not compare it with surface reflectance"
         )
     return notes
-
-
-def ignored(options: Input, metadata: str) -> list[str]:
-    """Say which options are not used because the product's metadata answers them."""
-    given = [f"--{k}" for k in ("scale", "offset", "nodata") if getattr(options, k) is not None]
-    if not given:
-        return []
-    return [f"{' and '.join(given)} not used: {metadata} says how the numbers are read"]

@@ -16,6 +16,8 @@ PRODUCTS = Registry(
     {
         "landsat-c2l2": "outcrop.sensors.landsat_product:LEVEL2",
         "landsat-l1": "outcrop.sensors.landsat_product:LEVEL1",
+        "sentinel2-l2a": "outcrop.sensors.sentinel2_product:L2A",
+        "sentinel2-l1c": "outcrop.sensors.sentinel2_product:L1C",
     },
 )
 
@@ -92,3 +94,11 @@ def the_only(scene: str, title: str, found: list[str]) -> str | None:
             f"{scene} holds {len(found)} products ({title}: {names}); give one of these files"
         )
     return found[0] if found else None
+
+
+def ignored(options: Input, metadata: str) -> list[str]:
+    """Say which options are not used because the product's metadata answers them."""
+    given = [f"--{k}" for k in ("scale", "offset", "nodata") if getattr(options, k) is not None]
+    if not given:
+        return []
+    return [f"{' and '.join(given)} not used: {metadata} says how the numbers are read"]
