@@ -306,7 +306,7 @@ def sensors() -> None:
         typer.echo(f"{name:10} {sensor.title}: default bands {', '.join(sensor.default)}")
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
-        typer.echo(f"{name:14} {PRODUCTS.load(name).title}")
+        typer.echo(f"{name:22} {PRODUCTS.load(name).title}")
 
 
 @app.command()

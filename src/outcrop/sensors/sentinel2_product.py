@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 RESOLUTIONS = (10.0, 20.0, 60.0)
 DEFAULT_RESOLUTION = 20.0
+#: The numbers that are measurements: 0 is no data and 65535 saturated.
+VALID = (1.0, 65534.0)
 
 #: Dark areas (2) and unclassified pixels (7) stay whatever is masked: the first are often basalt.
 SCL = (
@@ -61,11 +63,7 @@ class SafeReader:
         self, container: Container, metadata: str, options: Input, masks: Masks
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
-        if options.sensor and options.sensor.lower() != MSI.name:
-            raise SceneError(
-                f"{container.path / metadata} is of {MSI.title}, not --sensor {options.sensor}; "
-                "leave the option out"
-            )
+        require_sensor(str(container.path / metadata), options)
         size = _resolution(options)
         meta = read_safe(container, metadata, self.level)
         product = _Product(container, metadata, meta)
@@ -137,19 +135,35 @@ class _Product:
     def band(self, member: str, band: Band) -> RasterSource:
         """Return one band on its own grid, as reflectance."""
         scale, offset = self.meta.scale(band.name)
-        file = BandFile("", 1, None, scale, offset, (1.0, 65534.0))
-        return self.raster(member, band, file)
+        file = BandFile("", 1, None, scale, offset, VALID)
+        return open_layer(self.container, member, band, file)
 
-    def raster(self, member: str, band: Band, file: BandFile) -> RasterSource:
-        """Return one layer of an image as a source."""
-        raster = inspect_raster(self.container.gdal_path(member))
-        if len(raster.bands) < file.index:
-            raise SceneError(
-                f"{raster.bands[0].path} has {len(raster.bands)} layers where layer {file.index} "
-                "is needed; fetch the product again"
-            )
-        file = replace(file, path=raster.bands[0].path)
-        return RasterSource(PurePosixPath(member).name, raster.grid, (band,), (file,), False)
+
+def open_layer(container: Container, member: str, band: Band, file: BandFile) -> RasterSource:
+    """Return one layer of an image as a source on its own grid.
+
+    Raises
+    ------
+    SceneError
+        If the image is damaged or has no such layer.
+    """
+    raster = inspect_raster(container.gdal_path(member))
+    path = raster.bands[0].path
+    if len(raster.bands) < file.index:
+        raise SceneError(
+            f"{path} has {len(raster.bands)} layers where layer {file.index} is needed; fetch the "
+            "product again"
+        )
+    name, file = PurePosixPath(member).name, replace(file, path=path)
+    return RasterSource(name, raster.grid, (band,), (file,), False)
+
+
+def require_sensor(where: str, options: Input) -> None:
+    """Refuse ``--sensor`` of another instrument."""
+    if options.sensor and options.sensor.lower() != MSI.name:
+        raise SceneError(
+            f"{where} is of {MSI.title}, not --sensor {options.sensor}; leave the option out"
+        )
 
 
 def _resolution(options: Input) -> float:
@@ -165,7 +179,7 @@ def _quality(
     """Return the quality layers on the grid, each with only the flags that the masks ask for."""
     layers = [
         DecodedSource(
-            product.raster(member, Band(member), BandFile("", index)),
+            open_layer(product.container, member, Band(member), BandFile("", index)),
             tuple(f for f in flags if f.reason in masks.codes),
         )
         for member, index, flags in (_scl(product) if level == "L2A" else _classi(product))
@@ -194,14 +208,19 @@ def _classi(product: _Product) -> Iterator[tuple[str, int, tuple[Flag, ...]]]:
             yield member, index, (flag,)
 
 
-def _notes(level: str, sources: Sequence[Source], size: float) -> list[str]:
-    notes = []
+def interpolated(sources: Sequence[Source], size: float) -> list[str]:
+    """Say which bands are made finer than they are."""
     finer = [s.bands[0].name for s in sources if abs(s.grid.affine.a) > size]
-    if finer:
-        notes.append(
-            f"{', '.join(finer)} are coarser than {size:g} m and interpolated (bilinear): what "
-            "looks like detail in them is not measured"
-        )
+    if not finer:
+        return []
+    return [
+        f"{', '.join(finer)} are coarser than {size:g} m and interpolated (bilinear): what looks "
+        "like detail in them is not measured"
+    ]
+
+
+def _notes(level: str, sources: Sequence[Source], size: float) -> list[str]:
+    notes = interpolated(sources, size)
     if level == "L1C":
         notes.append(
             "Level 1C is reflectance at the top of the atmosphere: haze and atmosphere are still "
