@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -219,13 +219,20 @@ def _nearest(bands: Sequence[Band], low: float, high: float, best: float) -> int
 
 def with_masks(source: Source, masks: Masks) -> Source:
     """Apply to a plain raster what can be masked without quality layers: vegetation."""
-    if isinstance(source, QualitySource) or "vegetation" not in masks.names:
-        checked = source
-    else:
-        checked = QualitySource(source, masks=replace(masks, names=("vegetation",)))
     if "vegetation" in masks.names:
         vegetation_bands(source.bands, source.name)
-    return checked
+    notes = untold(masks, ())
+    if isinstance(source, QualitySource) or not (notes or "vegetation" in masks.names):
+        return source
+    kept = tuple(n for n in masks.names if n == "vegetation")
+    return QualitySource(source, masks=replace(masks, names=kept), notes=tuple(notes))
+
+
+def untold(masks: Masks, told: Collection[int]) -> list[str]:
+    """Say which masks were asked for, beyond the default, that no quality layer tells."""
+    asked = [n for n in masks.names if n not in (*DEFAULT, "vegetation")]
+    unmet = [n for n in asked if CODES[n] not in told]
+    return [f"not masked, since nothing in the scene tells: {', '.join(unmet)}"] if unmet else []
 
 
 @dataclass(frozen=True)

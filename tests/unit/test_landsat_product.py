@@ -107,9 +107,47 @@ def test_other_instruments_are_refused(tmp_path, change, says):
         open_source(str(landsat.product(tmp_path, content=content)))
 
 
+def older(craft, sensor, level):
+    """The contents of a TM or ETM+ product: six bands of sunlight and one of heat."""
+    content = landsat.groups(level=level, craft=craft, sensor=sensor)
+    files = content["PRODUCT_CONTENTS"]
+    del files["FILE_NAME_BAND_6"]
+    heat = files.pop("FILE_NAME_BAND_ST_B10")
+    key = "ST_B6" if level == "L2SP" else "6_VCID_1" if sensor == "ETM" else "6"
+    files[f"FILE_NAME_BAND_{key}"] = heat
+    content["LEVEL1_RADIOMETRIC_RESCALING"] |= {
+        f"RADIANCE_MULT_BAND_{key}": "0.01",
+        f"RADIANCE_ADD_BAND_{key}": "1.0",
+    }
+    return content
+
+
+@pytest.mark.parametrize(
+    ("craft", "sensor"), [("LANDSAT_4", "TM"), ("LANDSAT_5", "TM"), ("LANDSAT_7", "ETM")]
+)
+@pytest.mark.parametrize("level", ["L2SP", "L1TP"])
+def test_older_instruments(tmp_path, craft, sensor, level):
+    folder = landsat.product(tmp_path, radsat=1 << 5, content=older(craft, sensor, level))
+    source = open_source(str(folder))
+    assert [b.name for b in source.bands] == ["B1", "B2", "B3", "B4", "B5", "B7"]
+    assert source.product.startswith("Landsat 4/5 TM" if sensor == "TM" else "Landsat 7 ETM+")
+    assert not read_reasons(source, whole(source))[1].any()  # B6 is saturated and not in use
+    heat = open_source(str(folder), Input(bands=("lwir", "B7")))
+    assert heat.bands[0].quantity == ("temperature" if level == "L2SP" else "radiance")
+    assert (read_reasons(heat, whole(heat))[1] == 3).all()
+
+
+@pytest.mark.parametrize("value", ["x", "nan", "1e999"])
+def test_numbers_that_are_none(tmp_path, value):
+    content = landsat.groups()
+    content["LEVEL2_SURFACE_REFLECTANCE_PARAMETERS"]["REFLECTANCE_MULT_BAND_2"] = value
+    with pytest.raises(SceneError, match=f"REFLECTANCE_MULT_BAND_2 = {value} is no number"):
+        open_source(str(landsat.product(tmp_path, content=content)))
+
+
 def test_refusals(tmp_path):
     folder = landsat.product(tmp_path / "one")
-    with pytest.raises(SceneError, match="not --sensor landsat5"):
+    with pytest.raises(SceneError, match="not of landsat5 as --sensor"):
         open_source(str(folder), Input(sensor="landsat5"))
     with pytest.raises(SceneError, match="unknown band 'B99'"):
         open_source(str(folder), Input(bands=("B99",)))

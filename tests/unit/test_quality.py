@@ -19,7 +19,7 @@ from outcrop.errors import RecipeError, SceneError
 from outcrop.opening import open_source, open_sources
 from outcrop.quality import Masks, decode, lowest
 from outcrop.reasons import CODES, DEFAULT, SWITCHES, Flag
-from outcrop.source import Window, read_reasons
+from outcrop.source import Window, notes_of, read_reasons
 from rasters import UTM, blobs, write
 
 
@@ -86,7 +86,7 @@ def test_a_mosaic_fills_what_another_scene_has(tmp_path):
 
 
 def test_mask_tif_report_and_metrics(tmp_path):
-    folder = landsat.product(tmp_path, (600, 700), qa=qa_stripes((600, 700)))
+    folder = landsat.product(tmp_path, (540, 70), qa=qa_stripes((540, 70)))
     run = ["--units", "3", "--reducer", "pca", "-q"]
     assert main(["map", str(folder), "-o", str(tmp_path / "a"), *run]) == 0
     with rasterio.open(tmp_path / "a" / "mask.tif") as dataset:
@@ -102,12 +102,12 @@ def test_mask_tif_report_and_metrics(tmp_path):
         np.testing.assert_array_equal(dataset.read(1) == 0, mask > 0)
     facts = json.loads((tmp_path / "a" / "metrics.json").read_text())
     assert facts["masked"] == {
-        "cloud": {"pixels": 7000, "share": pytest.approx(1 / 60)},
-        "shadow": {"pixels": 3500, "share": pytest.approx(1 / 120)},
+        "cloud": {"pixels": 700, "share": pytest.approx(10 / 540)},
+        "shadow": {"pixels": 350, "share": pytest.approx(5 / 540)},
     }
     assert facts["product"] == ["Landsat 8 OLI/TIRS, Landsat Collection 2 Level 2"]
     page = (tmp_path / "a" / "report.html").read_text("utf-8")
-    assert re.search(r"shadow of a cloud</td><td>3,500</td><td>0.8%", page)
+    assert re.search(r"shadow of a cloud</td><td>350</td><td>0.9%", page)
     aux = (tmp_path / "a" / "mask.tif.aux.xml").read_text("utf-8")
     assert re.findall("<Category>(.*?)</Category>", aux)[:6] == [
         "mapped", "outside", "fill", "saturated", "cloud", "shadow",
@@ -134,6 +134,15 @@ def test_plain_rasters_have_no_mask_tif_unless_plants_are_masked(tmp_path):
     assert (tmp_path / "b" / "mask.tif").exists()
     run_toml = load_recipe(tmp_path / "b" / "run.toml")
     assert run_toml.preprocess.mask == ("vegetation",)
+
+
+def test_masks_that_nothing_tells_are_said(tmp_path):
+    folder = str(landsat.product(tmp_path))
+    assert not notes_of(open_source(folder, None, Masks(("snow", "water", "edge"))))
+    scene = write(tmp_path / "a.tif", np.ones((6, 5, 5), "u2"))
+    assert not notes_of(open_source(scene))
+    (note,) = notes_of(open_source(scene, None, Masks(("cloud", "water", "edge"))))
+    assert note == "not masked, since nothing in the scene tells: water, edge"
 
 
 def test_nothing_left_says_which_mask_took_how_much(tmp_path, capsys):

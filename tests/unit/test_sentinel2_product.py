@@ -196,7 +196,7 @@ def test_damaged_images(tmp_path):
     safe.write_jp2(path, np.ones((35, 30), "u2"), 20)
     with pytest.raises(SceneError, match="does not fit the others"):
         open_source(str(root))
-    with pytest.raises(SceneError, match="not --sensor aster"):
+    with pytest.raises(SceneError, match="not of aster as --sensor"):
         open_source(str(root), Input(sensor="aster"))
 
 

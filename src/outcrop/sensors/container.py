@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -64,8 +65,12 @@ class Container:
         """
         # Without case, since products are copied between systems that differ in it; and
         # through a path, since archives may write ./name.
-        wanted = (PurePosixPath(beside).parent / name).as_posix().lower()
-        return next((n for n in self.names if PurePosixPath(n).as_posix().lower() == wanted), None)
+        wanted = PurePosixPath(beside).parent / name
+        return self._by_plain_name.get(wanted.as_posix().lower())
+
+    @cached_property
+    def _by_plain_name(self) -> dict[str, str]:
+        return {PurePosixPath(n).as_posix().lower(): n for n in self.names}
 
     def gdal_path(self, name: str) -> str:
         """Return the path by which GDAL opens a file."""

@@ -29,12 +29,12 @@ from urllib.parse import urlsplit
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
-from outcrop.quality import DecodedSource, Masks, QualitySource
+from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.regrid import StackedSource, grid_at, regrid
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
 from outcrop.sensors.naming import FileBand, name_bands
-from outcrop.sensors.products import ignored, the_only
+from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.sensors.safe import OFFSET_BASELINE
 from outcrop.sensors.sentinel2 import MSI
 from outcrop.sensors.sentinel2_product import (
@@ -43,7 +43,6 @@ from outcrop.sensors.sentinel2_product import (
     VALID,
     interpolated,
     open_layer,
-    require_sensor,
 )
 from outcrop.source import BandFile, Source
 
@@ -68,7 +67,7 @@ class EarthSearchReader:
         self, container: Container, metadata: str, options: Input, masks: Masks
     ) -> QualitySource:
         """Open the item; see `outcrop.sensors.products.Reader`."""
-        require_sensor(str(container.path / metadata), options)
+        require_sensor(str(container.path / metadata), MSI, options)
         item = _Item(container, metadata, _item(container, metadata) or {})
         chosen = item.choose(options.bands)
         own: list[Source] = [item.band(asset, band) for asset, band in chosen]
@@ -85,7 +84,7 @@ class EarthSearchReader:
             notes=(
                 *item.notes([band for _, band in chosen], finest, options.bands),
                 *interpolated(own, size),
-                *([] if layers else [f"{item.where}: without SCL.tif clouds are not masked"]),
+                *(untold(masks, {f.reason for f in SCL}) if layers else [item.without_mask()]),
                 *ignored(options, metadata),
             ),
             paths=(container.path / metadata if container.kind == "folder" else container.path,),
@@ -187,6 +186,10 @@ class _Item:
         """Return the scene classification, if it lies beside the item."""
         found = [a.member for name, a in self.assets() if name == "SCL"][:1]
         return [open_layer(self.container, m, Band(m), BandFile("", 1)) for m in found]
+
+    def without_mask(self) -> str:
+        """Say what is lost without the scene classification."""
+        return f"{self.where}: without SCL.tif beside it clouds are not masked"
 
     def notes(
         self, used: Sequence[Band], finest: float, labels: Sequence[str] | None

@@ -16,7 +16,7 @@ from typing import Literal
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
-from outcrop.quality import DecodedSource, Masks, QualitySource
+from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.sensors import landsat_quality as bits
 from outcrop.sensors.base import Band, Quantity, Sensor
 from outcrop.sensors.container import Container
@@ -24,7 +24,7 @@ from outcrop.sensors.generic import RasterFile, inspect_raster, require_one_grid
 from outcrop.sensors.landsat import ETM, OLI8, OLI9, TM
 from outcrop.sensors.mtl import Mtl, read_mtl
 from outcrop.sensors.naming import FileBand, name_bands
-from outcrop.sensors.products import ignored, the_only
+from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.source import BandFile, RasterSource
 
 _SENSORS = {"4": TM, "5": TM, "7": ETM, "8": OLI8, "9": OLI9}
@@ -208,7 +208,9 @@ class _Product:
         self, rasters: Sequence[RasterFile], bands: Sequence[Band], masks: Masks
     ) -> tuple[list[DecodedSource], list[str]]:
         """Return the quality layers, each with only the flags that the masks ask for."""
-        layers, notes = [], []
+        layers: list[DecodedSource] = []
+        notes: list[str] = []
+        told: set[int] = set()
         for keys, flags, cost in bits.layers(self.mtl, [b.name for b in bands]):
             wanted = tuple(f for f in flags if f.reason in masks.codes)
             name = next((v for k in keys if (v := self.mtl.get(k, *_CONTENTS))), None)
@@ -216,12 +218,13 @@ class _Product:
             if member is None:
                 notes.append(f"{self.mtl.where}: without its file {name or keys[0]} {cost}")
                 continue
+            told |= {f.reason for f in flags}
             raster = inspect_raster(self.container.gdal_path(member))
             require_one_grid([rasters[0], raster])
             file = BandFile(raster.bands[0].path, 1)
             source = RasterSource(member, raster.grid, (Band(member),), (file,), raster.striped)
             layers.append(DecodedSource(source, wanted))
-        return layers, notes
+        return layers, [*notes, *untold(masks, told)]
 
 
 def _level(mtl: Mtl) -> int:
@@ -232,16 +235,14 @@ def _level(mtl: Mtl) -> int:
 def _sensor(mtl: Mtl, options: Input) -> Sensor:
     craft = mtl.get("SPACECRAFT_ID") or ""
     kind = mtl.get("SENSOR_ID") or ""
-    sensor = _SENSORS.get(craft[-1:])
+    number = re.fullmatch(r"LANDSAT_?(\d)", craft, re.IGNORECASE)
+    sensor = _SENSORS.get(number[1]) if number else None
     if sensor is None or kind.upper().startswith("MSS"):
         raise SceneError(
             f"{mtl.where}: {craft} {kind} is not handled; Outcrop reads TM, ETM+ and OLI, so join "
             "the band files by commas to map it by its stored values"
         )
-    if options.sensor and options.sensor.lower() != sensor.name:
-        raise SceneError(
-            f"{mtl.where} is of {sensor.title}, not --sensor {options.sensor}; leave the option out"
-        )
+    require_sensor(mtl.where, sensor, options)
     return sensor
 
 

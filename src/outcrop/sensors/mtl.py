@@ -7,6 +7,7 @@ was made from (``REFLECTANCE_MULT_BAND_1`` stands in two groups with two values)
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,9 +45,12 @@ class Mtl:
         if text is None:
             return None
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
-            raise SceneError(f"{self.where}: {key} = {text} is no number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise SceneError(f"{self.where}: {key} = {text} is no number; fetch the product again")
+        return number
 
 
 def read_mtl(container: Container, name: str) -> Mtl:

@@ -9,6 +9,7 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import Masks, QualitySource
 from outcrop.registry import Registry
+from outcrop.sensors.base import Sensor
 from outcrop.sensors.container import Container, open_container
 
 PRODUCTS = Registry(
@@ -95,6 +96,15 @@ def the_only(scene: str, title: str, found: list[str]) -> str | None:
             f"{scene} holds {len(found)} products ({title}: {names}); give one of these files"
         )
     return found[0] if found else None
+
+
+def require_sensor(where: str, sensor: Sensor, options: Input) -> None:
+    """Refuse another sensor than the product's own, given or kept in a model."""
+    if options.sensor and options.sensor.lower() != sensor.name:
+        raise SceneError(
+            f"{where} is of {sensor.title}, not of {options.sensor} as --sensor or the model says; "
+            f"leave the option out or give --sensor {sensor.name}"
+        )
 
 
 def ignored(options: Input, metadata: str) -> list[str]:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
-from outcrop.quality import DecodedSource, Masks, QualitySource
+from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.reasons import CLOUD, FILL, SATURATED, SHADOW, SNOW, WATER, Flag
 from outcrop.regrid import StackedSource, grid_at, regrid
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
 from outcrop.sensors.generic import inspect_raster
 from outcrop.sensors.naming import FileBand, name_bands
-from outcrop.sensors.products import ignored, the_only
+from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.sensors.safe import SafeMetadata, read_safe
 from outcrop.sensors.sentinel2 import MSI
 from outcrop.source import BandFile, RasterSource, Source
@@ -63,7 +63,7 @@ class SafeReader:
         self, container: Container, metadata: str, options: Input, masks: Masks
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
-        require_sensor(str(container.path / metadata), options)
+        require_sensor(str(container.path / metadata), MSI, options)
         size = _resolution(options)
         meta = read_safe(container, metadata, self.level)
         product = _Product(container, metadata, meta)
@@ -158,14 +158,6 @@ def open_layer(container: Container, member: str, band: Band, file: BandFile) ->
     return RasterSource(name, raster.grid, (band,), (file,), False)
 
 
-def require_sensor(where: str, options: Input) -> None:
-    """Refuse ``--sensor`` of another instrument."""
-    if options.sensor and options.sensor.lower() != MSI.name:
-        raise SceneError(
-            f"{where} is of {MSI.title}, not --sensor {options.sensor}; leave the option out"
-        )
-
-
 def _resolution(options: Input) -> float:
     size = DEFAULT_RESOLUTION if options.resolution is None else options.resolution
     if size not in RESOLUTIONS:
@@ -177,12 +169,13 @@ def _quality(
     product: _Product, level: str, grid: GeoBox, masks: Masks
 ) -> tuple[tuple[Source, ...], list[str]]:
     """Return the quality layers on the grid, each with only the flags that the masks ask for."""
+    found = list(_scl(product) if level == "L2A" else _classi(product))
     layers = [
         DecodedSource(
             open_layer(product.container, member, Band(member), BandFile("", index)),
             tuple(f for f in flags if f.reason in masks.codes),
         )
-        for member, index, flags in (_scl(product) if level == "L2A" else _classi(product))
+        for member, index, flags in found
     ]
     lost = {
         "L2A": "without its scene classification (SCL) clouds and shadows are not masked",
@@ -191,6 +184,8 @@ def _quality(
     notes = [] if layers else [f"{product.meta.where}: {lost[level]}"]
     if level == "L1C" and layers and "shadow" in masks.names:
         notes.append("Level 1C has no mask of cloud shadows: they stay in")
+    if layers:
+        notes += untold(masks, {f.reason for _, _, flags in found for f in flags})
     return tuple(regrid(layer, grid, "reasons") for layer in layers), notes
 
 
