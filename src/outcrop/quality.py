@@ -184,9 +184,9 @@ class QualitySource:
 
     def _green(self, data: NDArray[np.float32]) -> NDArray[np.bool_]:
         red, nir = (data[i] for i in vegetation_bands(self.bands, self.name))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ndvi = (nir - red) / (nir + red)
-        return np.asarray(ndvi > self.masks.ndvi)
+        # Multiplied out, so that sums of 0 and below, where the index means nothing, are not green.
+        with np.errstate(invalid="ignore"):
+            return np.asarray((nir + red > 0) & (nir - red > self.masks.ndvi * (nir + red)))
 
 
 def vegetation_bands(bands: Sequence[Band], name: str) -> tuple[int, int]:
