@@ -15,7 +15,8 @@ ROOT = Path(outcrop.__file__).parent
 LAYERS = [
     {"errors"},
     {"registry", "recipes", "timespan"},
-    {"sensors", "config", "source", "opening", "aoi"},
+    {"reasons"},
+    {"sensors", "config", "source", "quality", "regrid", "opening", "aoi"},
     {"grid", "cube", "engine"},
     {"sample", "describing"},
     {"estimator"},

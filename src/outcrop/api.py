@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from outcrop.config import Input, Recipe, load_recipe, with_step
 from outcrop.config import check_recipe as _check
+from outcrop.reasons import DEFAULT, NDVI, check_mask
 from outcrop.source import Source
 
 if TYPE_CHECKING:
@@ -25,13 +26,17 @@ def open_scene(
     offset: float | None = None,
     nodata: float | None = None,
     aoi: str | Path | None = None,
+    resolution: float | None = None,
+    mask: Sequence[str] = DEFAULT,
+    ndvi: float = NDVI,
 ) -> xr.DataArray:
     """Open a scene as a lazy cube; pixels are read when they are asked for.
 
     Parameters
     ----------
     *scenes : str or Path
-        A raster that GDAL opens, or band files joined by commas (``"B2.tif,B3.tif"``).
+        A product (its folder, archive or metadata file; see ``docs/products.md``), a raster
+        that GDAL opens, or band files joined by commas (``"B2.tif,B3.tif"``).
         Several scenes of one grid system make one mosaic, the first on top.
     sensor : str, optional
         Name of the instrument where the file does not say its bands: ``"landsat8"``.
@@ -44,6 +49,13 @@ def open_scene(
         Stored value that means no data, instead of the file's own tag.
     aoi : str or Path, optional
         Vector file of polygons; pixels outside become NaN and the grid shrinks to its bounds.
+    resolution : float, optional
+        Pixel size in metres for products with bands of several resolutions.
+    mask : sequence of str
+        Why pixels of a product become NaN, besides fill: saturated, cloud, shadow, edge, snow,
+        water, vegetation.
+    ndvi : float
+        Where vegetation begins.
 
     Returns
     -------
@@ -58,6 +70,7 @@ def open_scene(
     """
     from outcrop.cube import to_cube
     from outcrop.opening import open_sources
+    from outcrop.quality import Masks
 
     options = Input(
         sensor=sensor,
@@ -66,8 +79,10 @@ def open_scene(
         offset=offset,
         nodata=nodata,
         aoi=str(Path(aoi).absolute()) if aoi is not None else None,
+        resolution=resolution,
     )
-    return to_cube(open_sources([str(s) for s in scenes], options))
+    check_mask(mask, ndvi, "open_scene")
+    return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi)))
 
 
 def map_units(

@@ -16,10 +16,12 @@ from outcrop.engine import Block
 from outcrop.grid import row_areas
 from outcrop.model import Model
 from outcrop.products.figure import choose_composite
+from outcrop.products.mask import mask_writer
 from outcrop.products.raster import block_writer, cog_writer, overview_step
 from outcrop.products.style import colour_table
+from outcrop.quality import WithReasons
 from outcrop.sieving import sieve_raster, sum_units
-from outcrop.source import Source, valid_mask
+from outcrop.source import Source, has_reasons, valid_mask
 from outcrop.unitstats import TileSums, UnitSums
 
 
@@ -35,12 +37,15 @@ class Applied:
         Every ``step``-th pixel of the three bands shown.
     composite_bands : tuple of int
     step : int
+    reasons : ndarray of int64 or None
+        Pixels by code of `outcrop.reasons`, where the scene knows why pixels are missing.
     """
 
     sums: UnitSums
     composite: NDArray[np.float32]
     composite_bands: tuple[int, ...]
     step: int
+    reasons: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class _Result:
     sums: list[tuple[tuple[int, int], UnitSums]]
     composite: NDArray[np.float32]
     code: NDArray[np.float32]
+    reasons: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class _Label:
     code_width: int
 
     def __call__(self, data: NDArray[np.float32], block: Block) -> _Result:
+        # Planes beyond the model's bands: the reasons, or none.
+        data, reasons = data[: len(self.model.bands)], data[len(self.model.bands) :]
         mask = valid_mask(data)
         labels = np.zeros(mask.shape, np.uint8)
         code = np.full((self.code_width, *mask.shape), np.nan, np.float32)
@@ -83,6 +91,7 @@ class _Label:
             ],
             composite=core[list(self.shown), :: self.step, :: self.step].copy(),
             code=code[:, *cut],
+            reasons=reasons[:, *cut].astype(np.uint8),
         )
 
     def _sums(
@@ -107,7 +116,7 @@ def apply_model(
     min_area: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Applied:
-    """Write ``units.tif`` (and ``code.tif``) of a scene into a folder.
+    """Write ``units.tif`` (and ``mask.tif``, ``code.tif``) of a scene into a folder.
 
     The result depends on the model and the pixels alone: not on ``threads``, not on ``block``.
     With a ``min_area`` (square metres, or pixels without a CRS) a sieve takes what is smaller
@@ -128,15 +137,24 @@ def apply_model(
     work = _Label(model, model.filters, areas, shown, step, width)
     sums = TileSums()
     codes = _code_writer(folder, grid, width) if save_code else None
+    masks = mask_writer(folder, grid) if has_reasons(source) else None
+    reasons = np.zeros(256, np.int64) if masks else None
     colours = colour_table(model.legend)
     first = folder / ("units.unsieved.tif" if min_area else "units.tif")
     labels = block_writer(first, grid) if min_area else cog_writer(first, grid, colours=colours)
-    with labels as write, codes or nullcontext() as write_code:
+    with (
+        labels as write,
+        codes or nullcontext() as write_code,
+        masks or nullcontext() as write_mask,
+    ):
 
         def sink(block: Block, result: _Result) -> None:
             write(block.core, result.labels)
             if write_code is not None:
                 write_code(block.core, result.code)
+            if write_mask is not None and reasons is not None:
+                write_mask(block.core, result.reasons)
+                reasons[:] += np.bincount(result.reasons.ravel(), minlength=256)
             for place, part in result.sums:
                 sums.add(place, part)
             row, col = block.core.row // step, block.core.col // step
@@ -144,7 +162,7 @@ def apply_model(
             composite[:, row : row + height, col : col + width] = result.composite
 
         engine.run(
-            source, work, sink,
+            WithReasons(source) if masks else source, work, sink,
             halo=sum(f.halo for f in model.filters), size=block, threads=threads,
             progress=progress,
         )  # fmt: skip
@@ -154,7 +172,7 @@ def apply_model(
             sieve_raster(first, write, areas, min_area)
         first.unlink()
         total = sum_units(source, folder / "units.tif", threads=threads, block=block)
-    return Applied(total, composite, shown, step)
+    return Applied(total, composite, shown, step, reasons)
 
 
 def _code_width(model: Model) -> int:

@@ -14,6 +14,7 @@ import typer
 from outcrop import __version__, config
 from outcrop.config import Input, Recipe
 from outcrop.errors import InputError, RecipeError
+from outcrop.reasons import DEFAULT, NDVI, check_mask
 
 if TYPE_CHECKING:
     from outcrop.pipeline import Result
@@ -29,7 +30,8 @@ Scenes = Annotated[
     list[str],
     typer.Argument(
         metavar="SCENE...",
-        help="A raster, or band files joined by commas; several scenes make one mosaic.",
+        help="A product (folder, archive or metadata file), a raster, or band files joined by "
+        "commas; several scenes make one mosaic.",
         show_default=False,
     ),
 ]
@@ -50,6 +52,19 @@ Scale = Annotated[float | None, typer.Option("--scale", help="Reflectance = valu
 Offset = Annotated[float | None, typer.Option("--offset", help="See --scale.")]
 Nodata = Annotated[float | None, typer.Option("--nodata", help="Stored value that means no data.")]
 Aoi = Annotated[str | None, typer.Option("--aoi", help="Vector file; map only inside it.")]
+Resolution = Annotated[
+    float | None,
+    typer.Option("--resolution", help="Pixel in m for products of several resolutions."),
+]
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        "--mask",
+        help="Reasons to leave pixels out, instead of the recipe's: saturated,cloud,shadow,edge,"
+        "snow,water,vegetation or none.",
+    ),
+]
+Ndvi = Annotated[float | None, typer.Option("--ndvi", help="Vegetation begins at this NDVI.")]
 Units = Annotated[str | None, typer.Option("--units", help="Number of units, or auto.")]
 Reducer = Annotated[str | None, typer.Option("--reducer", help="Instead of the recipe's.")]
 Clusterer = Annotated[str | None, typer.Option("--clusterer", help="Instead of the recipe's.")]
@@ -104,6 +119,9 @@ def map_(
     offset: Offset = None,
     nodata: Nodata = None,
     aoi: Aoi = None,
+    resolution: Resolution = None,
+    mask: Mask = None,
+    ndvi: Ndvi = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -123,7 +141,8 @@ def map_(
     _log(quiet, verbose)
     changed = _override(
         config.load_recipe(recipe),
-        input=_input(sensor, bands, scale, offset, nodata, aoi),
+        input=_input(sensor, bands, scale, offset, nodata, aoi, resolution),
+        preprocess=_masks(mask, ndvi),
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -156,6 +175,9 @@ def fit(
     offset: Offset = None,
     nodata: Nodata = None,
     aoi: Aoi = None,
+    resolution: Resolution = None,
+    mask: Mask = None,
+    ndvi: Ndvi = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -169,7 +191,8 @@ def fit(
     _log(quiet, verbose)
     changed = _override(
         config.load_recipe(recipe),
-        input=_input(sensor, bands, scale, offset, nodata, aoi),
+        input=_input(sensor, bands, scale, offset, nodata, aoi, resolution),
+        preprocess=_masks(mask, ndvi),
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -201,6 +224,9 @@ def apply(
     offset: Offset = None,
     nodata: Nodata = None,
     aoi: Aoi = None,
+    resolution: Resolution = None,
+    mask: Mask = None,
+    ndvi: Ndvi = None,
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
@@ -213,12 +239,13 @@ def apply(
     from outcrop.pipeline import apply_to_scenes
 
     options = dataclasses.replace(
-        Input(), **_given(_input(sensor, bands, scale, offset, nodata, aoi))
+        Input(), **_given(_input(sensor, bands, scale, offset, nodata, aoi, resolution))
     )
     with _Reporter(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, threads=threads, datetime=datetime,
-            overwrite=overwrite, checksum=checksum, report=reporter,
+            model, scenes, out, options=options, preprocess=_given(_masks(mask, ndvi)),
+            threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
+            report=reporter,
         )  # fmt: skip
     _show(result, quiet)
 
@@ -245,23 +272,31 @@ def evaluate(
 
 @app.command()
 def info(
-    scene: Annotated[str, typer.Argument(help="A raster, or band files joined by commas.")],
+    scene: Annotated[
+        str, typer.Argument(help="A product, a raster, or band files joined by commas.")
+    ],
     sensor: Sensor = None,
     bands: Bands = None,
     scale: Scale = None,
     offset: Offset = None,
     nodata: Nodata = None,
     aoi: Aoi = None,
+    resolution: Resolution = None,
+    mask: Mask = None,
+    ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what a scene is taken for: bands, wavelengths, quantity, grid, share of data."""
     from outcrop.describing import describe
     from outcrop.opening import open_source
+    from outcrop.quality import Masks
 
     options = dataclasses.replace(
-        Input(), **_given(_input(sensor, bands, scale, offset, nodata, aoi))
+        Input(), **_given(_input(sensor, bands, scale, offset, nodata, aoi, resolution))
     )
-    facts = describe(open_source(scene, options))
+    chosen = _given(_masks(mask, ndvi))
+    masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
+    facts = describe(open_source(scene, options, masks))
     typer.echo(json.dumps(facts.to_dict(), indent=1) if as_json else str(facts))
 
 
@@ -284,12 +319,16 @@ def recipes(
 
 @app.command()
 def sensors() -> None:
-    """List the sensors whose bands Outcrop knows."""
+    """List the sensors whose bands Outcrop knows, and the products that it recognises."""
     from outcrop.sensors import SENSORS, get_sensor
+    from outcrop.sensors.products import PRODUCTS
 
     for name in SENSORS:
         sensor = get_sensor(name)
         typer.echo(f"{name:10} {sensor.title}: default bands {', '.join(sensor.default)}")
+    typer.echo("\nProducts, read from their folder, archive or metadata file:")
+    for name in PRODUCTS:
+        typer.echo(f"{name:22} {PRODUCTS.load(name).title}")
 
 
 @app.command()
@@ -335,18 +374,30 @@ def _input(
     offset: float | None,
     nodata: float | None,
     aoi: str | None,
+    resolution: float | None,
 ) -> dict[str, Any]:
     names = None if bands is None else tuple(b.strip() for b in bands.split(",") if b.strip())
     if names == ():
         raise InputError(f"--bands {bands!r} names no band; give names joined by commas, as B2,B3")
     return {"sensor": sensor, "bands": names, "scale": scale, "offset": offset,
-            "nodata": nodata, "aoi": _absolute(aoi)}  # fmt: skip
+            "nodata": nodata, "aoi": _absolute(aoi), "resolution": resolution}  # fmt: skip
+
+
+def _masks(mask: str | None, ndvi: float | None) -> dict[str, Any]:
+    names = None
+    if mask is not None:
+        names = tuple(n.strip().lower() for n in mask.split(",") if n.strip())
+        names = () if names == ("none",) else names
+    found = {"mask": names, "ndvi": ndvi}
+    check_mask(names or (), 0.0 if ndvi is None else ndvi, "--mask")
+    return found
 
 
 def _override(
     recipe: Recipe,
     *,
     input: dict[str, Any],
+    preprocess: dict[str, Any],
     reducer: str | None,
     clusterer: str | None,
     units: str | None,
@@ -358,6 +409,7 @@ def _override(
     changed = dataclasses.replace(
         recipe,
         input=dataclasses.replace(recipe.input, **_given(input)),
+        preprocess=dataclasses.replace(recipe.preprocess, **_given(preprocess)),
         reducer=config.with_step(recipe.reducer, reducer),
         clusterer=clusters,
         run=dataclasses.replace(recipe.run, **_given(run)),

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from outcrop import reasons
 from outcrop.errors import RecipeError, unknown_name
 from outcrop.registry import Registry
 from outcrop.timespan import parse_timespan
@@ -26,7 +27,8 @@ class Input:
     """What the scene's files do not say of themselves.
 
     ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
-    ``scale`` and ``offset`` turn stored numbers into reflectance.
+    ``scale`` and ``offset`` turn stored numbers into reflectance; ``resolution`` is the pixel
+    size, in metres, onto which a product with bands of several resolutions is brought.
     """
 
     sensor: str | None = None
@@ -35,13 +37,21 @@ class Input:
     offset: float | None = None
     nodata: float | None = None
     aoi: str | None = None
+    resolution: float | None = None
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How each band is scaled: ``minmax`` (0-1), ``standard`` (mean 0, sd 1) or ``none``."""
+    """Which pixels are left out, and how each band is scaled.
+
+    ``scale`` is ``minmax`` (0-1), ``standard`` (mean 0, sd 1) or ``none``. ``mask`` are the
+    reasons to leave a pixel out (`outcrop.reasons.SWITCHES`) beyond fill, where a product's
+    quality layers tell; ``ndvi`` is where vegetation begins.
+    """
 
     scale: str = "standard"
+    mask: tuple[str, ...] = reasons.DEFAULT
+    ndvi: float = reasons.NDVI
 
 
 @dataclass(frozen=True)
@@ -217,6 +227,7 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
     from outcrop.refinement import FILTERS
 
     SCALERS.load(recipe.preprocess.scale)
+    reasons.check_mask(recipe.preprocess.mask, recipe.preprocess.ndvi, origin)
     TRANSFORMS.load(recipe.features.transform)
     for table, step in (
         (REDUCERS, recipe.reducer),

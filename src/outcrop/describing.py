@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from outcrop.sample import draw
-from outcrop.source import Source, file_paths
+from outcrop.source import Source, file_paths, notes_of, products_of
 
 #: Valid pixels that the ranges of bands are taken from.
 PIXELS = 20_000
@@ -14,7 +14,11 @@ PIXELS = 20_000
 
 @dataclass(frozen=True)
 class Description:
-    """A scene's grid, bands and share of data; ``coverage`` is measured on ``looked_at`` pixels."""
+    """A scene's grid, bands and share of data; ``coverage`` is measured on ``looked_at`` pixels.
+
+    ``product`` is what the scene was recognised as (empty for a plain raster) and ``notes`` what
+    its reader wants the user to know.
+    """
 
     name: str
     files: tuple[str, ...]
@@ -24,6 +28,8 @@ class Description:
     bands: tuple[dict[str, Any], ...]
     coverage: float
     looked_at: int
+    product: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -36,6 +42,7 @@ class Description:
         unit = "CRS units" if self.crs else "no CRS: rows and columns"
         lines = [
             f"{self.name}",
+            f"  product   {' + '.join(self.product) or 'none that is known: read as a raster'}",
             f"  grid      {rows} rows x {cols} columns, pixel {pixel} ({unit})",
             f"  CRS       {self.crs or 'none'}",
             f"  data      {self.coverage:.1%} of {self.looked_at} pixels looked at",
@@ -49,7 +56,7 @@ class Description:
                 f"{_or_dash(band['fwhm_um']):>7} {band['common_name'] or '-':12} "
                 f"{band['quantity']:12} {low:>10.5g} {middle:>10.5g} {high:>10.5g}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
 
 def _or_dash(value: float | None) -> str:
@@ -80,4 +87,6 @@ def describe(source: Source) -> Description:
         ),
         coverage=sample.valid / sample.seen,
         looked_at=sample.seen,
+        product=products_of(source),
+        notes=tuple(notes_of(source)),
     )

@@ -184,7 +184,9 @@ def limited_threads(threads: int = 1) -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     token = _allowed.set(threads)
-    gdal = rasterio.Env(GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1)
+    gdal = rasterio.Env(
+        GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
+    )
     try:
         with gdal, threadpool_limits(limits=threads):
             yield

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from outcrop.aoi import clip
 from outcrop.config import Input
+from outcrop.quality import Masks, with_masks
 from outcrop.sensors.generic import open_raster
+from outcrop.sensors.products import recognise
 from outcrop.source import Source, mosaic
 
 
-def open_source(scene: str, options: Input | None = None) -> Source:
+def open_source(scene: str, options: Input | None = None, masks: Masks | None = None) -> Source:
     """Open one scene; see `outcrop.open_scene` for its argument.
 
     Raises
@@ -18,11 +20,19 @@ def open_source(scene: str, options: Input | None = None) -> Source:
     SceneError
         If it cannot be opened, or the area of interest does not fit it.
     """
-    return open_sources([scene], options)
+    return open_sources([scene], options, masks)
 
 
-def open_sources(scenes: Sequence[str], options: Input | None = None) -> Source:
+def open_sources(
+    scenes: Sequence[str], options: Input | None = None, masks: Masks | None = None
+) -> Source:
     """Open one scene, or several of one grid system as a mosaic, cut to the area of interest."""
-    options = options or Input()
-    source = mosaic([open_raster(scene, options) for scene in scenes])
+    options, masks = options or Input(), masks or Masks()
+    source = mosaic([_open(scene, options, masks) for scene in scenes])
     return clip(source, options.aoi) if options.aoi else source
+
+
+def _open(scene: str, options: Input, masks: Masks) -> Source:
+    product = recognise(scene)
+    source = product.open(options, masks) if product else open_raster(scene, options)
+    return with_masks(source, masks)

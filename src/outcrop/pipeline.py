@@ -6,7 +6,7 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,12 +20,14 @@ from outcrop.engine import limited_threads
 from outcrop.errors import InputError, SceneError
 from outcrop.model import Model, fit_model
 from outcrop.opening import open_sources
+from outcrop.products import mask
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
+from outcrop.quality import Masks
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
-from outcrop.source import Source
+from outcrop.source import Source, notes_of, products_of
 
 log = logging.getLogger("outcrop")
 
@@ -110,7 +112,7 @@ def map_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe.input)
+    source = _open(scenes, recipe)
     with staged(out, overwrite=overwrite) as folder:
         model, notes, facts = _fit(source, recipe, legend, report)
         model.save(folder / "model")
@@ -130,7 +132,7 @@ def fit_scenes(
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe.input)
+    source = _open(scenes, recipe)
     with staged(out, kind="model", overwrite=overwrite) as folder:
         model, _, _ = _fit(source, recipe, legend, report)
         model.save(folder)
@@ -143,6 +145,7 @@ def apply_to_scenes(
     out: Path | str,
     *,
     options: Input | None = None,
+    preprocess: Mapping[str, Any] | None = None,
     threads: int | None = None,
     datetime: str | None = None,
     overwrite: bool = False,
@@ -151,8 +154,9 @@ def apply_to_scenes(
 ) -> Result:
     """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
 
-    ``options`` says what the scene's files do not; what it leaves open is taken from the fit.
-    ``datetime`` says when the scene was taken; that of the fit is another's.
+    ``options`` says what the scene's files do not, and ``preprocess`` what is masked (``mask``,
+    ``ndvi``); what they leave open is taken from the fit. ``datetime`` says when the scene was
+    taken; that of the fit is another's.
 
     Raises
     ------
@@ -171,12 +175,13 @@ def apply_to_scenes(
     recipe = dataclasses.replace(
         model.recipe,
         input=dataclasses.replace(given, **merged),
+        preprocess=dataclasses.replace(model.recipe.preprocess, **(preprocess or {})),
         products=dataclasses.replace(model.recipe.products, datetime=datetime),
     )
     check_recipe(recipe, "options")
     if threads is not None:
         recipe = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, threads=threads))
-    source = _open(scenes, recipe.input)
+    source = _open(scenes, recipe)
     model.require_bands(source.bands, source.name)
     with staged(out, overwrite=overwrite) as folder:
         model.save(folder / "model")
@@ -185,8 +190,11 @@ def apply_to_scenes(
         return _map_into(folder, job, model, report)
 
 
-def _open(scenes: Sequence[str] | Source, options: Input) -> Source:
-    return scenes if isinstance(scenes, Source) else open_sources(scenes, options)
+def _open(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
+    if isinstance(scenes, Source):
+        return scenes
+    masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
+    return open_sources(scenes, recipe.input, masks)
 
 
 def _legend_to_match(like: str | None) -> Legend | None:
@@ -226,7 +234,7 @@ def _fit(
 
 
 def _notes(source: Source) -> list[str]:
-    notes = []
+    notes = notes_of(source)
     if source.grid.crs is None:
         notes.append(
             f"{source.name} has no CRS: positions are rows and columns, areas are in pixels"
@@ -303,6 +311,11 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "notes": list(job.notes),
         **job.facts,
     }
+    if products := products_of(source):
+        metrics["product"] = list(products)
+    if applied.reasons is not None:
+        metrics["masked"] = mask.shares(applied.reasons.tolist())
+        mask.write_mask_styles(folder, applied.reasons.tolist())
     proof = provenance.collect(source, model, recipe, checksum=job.checksum)
     settings = recipe_to_toml(recipe, proof)
     left_out |= write_item(folder, legend, source.grid, metrics, recipe)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from outcrop import engine
 from outcrop.engine import TILE, Block
 from outcrop.errors import SceneError
-from outcrop.source import Source, valid_mask
+from outcrop.quality import WithReasons
+from outcrop.reasons import REASONS, SWITCHES
+from outcrop.source import Source, has_reasons, valid_mask
 
 #: Pixels that one tile should give at most before more tiles are visited: neighbours resemble
 #: each other, so a few pixels from many places tell more than many from a few.
@@ -201,12 +203,35 @@ def _visit(
     engine.run(source, work, sink, blocks=blocks, threads=threads, progress=progress)
 
 
+def _taken(sources: Sequence[Source]) -> str:
+    """Say which mask took how much: every pixel is looked at once more."""
+    pixels = np.zeros(256, np.int64)
+
+    def sink(_: Block, counts: NDArray[np.int64]) -> None:
+        pixels[:] += counts
+
+    for source in sources:
+        engine.run(WithReasons(source), _count_reasons, sink)
+    took = [f"{r.name} {pixels[r.code] / pixels.sum():.1%}" for r in REASONS if pixels[r.code]]
+    off = [r.name for r in REASONS if r.name in SWITCHES and pixels[r.code]]
+    hint = f"; keep some with --mask, which now has {', '.join(off)}" if off else ""
+    return ", ".join(took) + hint
+
+
+def _count_reasons(data: NDArray[np.float32], block: Block) -> NDArray[np.int64]:
+    return np.bincount(
+        data[-1][block.core.inside(block.outer)].astype(np.uint8).ravel(), minlength=256
+    )
+
+
 def _finish(sources: Sequence[Source], parts: Sequence[_Part], wanted: int | None) -> Sample:
     names = " + ".join(s.name for s in sources)
     if not parts:
         raise SceneError(f"{names}: the grid has no pixels")
     whole = _join(parts)
     if not whole.valid:
+        if any(has_reasons(s) for s in sources):
+            raise SceneError(f"{names}: nothing is left to map; {_taken(sources)}")
         empty = [b.name for b, k in zip(sources[0].bands, whole.finite, strict=True) if not k]
         hint = (
             f"; without any data: {', '.join(empty)} (leave them out with --bands)"

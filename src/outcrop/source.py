@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
+from outcrop.reasons import CLEAR, FILL, OUTSIDE
 from outcrop.sensors.base import Band
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Source(Protocol):
     bands : tuple of Band
     striped : bool
         Whether full-width row groups are cheaper to read than square blocks.
+
+    A source may also have ``read_reasons(window)``, see the function of that name.
     """
 
     @property
@@ -83,6 +86,24 @@ class Source(Protocol):
         ...
 
 
+def read_reasons(source: Source, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Read a window and why its pixels are missing.
+
+    Returns
+    -------
+    data : ndarray of float32, shape (band, height, width)
+        As ``source.read``.
+    reasons : ndarray of uint8, shape (height, width)
+        Codes of `outcrop.reasons`: 0 where there is data in every band. A source that knows
+        nothing of reasons calls everything else fill.
+    """
+    reader = getattr(source, "read_reasons", None)
+    if reader is not None:
+        return reader(window)  # type: ignore[no-any-return]
+    data = source.read(window)
+    return data, np.where(valid_mask(data), CLEAR, FILL).astype(np.uint8)
+
+
 def valid_mask(data: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell where every band of (band, y, x) has a value. Derived, never stored."""
     return np.asarray(np.isfinite(data).all(axis=0))
@@ -97,7 +118,9 @@ def open_quietly(path: str) -> Any:
     from rasterio.errors import NotGeoreferencedWarning
 
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
-    with rasterio.Env():  # GDAL then warns through logging and not on stderr
+    # In an Env GDAL warns through logging and not on stderr; and nothing is written beside a
+    # compressed archive.
+    with rasterio.Env(CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"):
         return rasterio.open(path)
 
 
@@ -110,13 +133,19 @@ def _cause(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class BandFile:
-    """Where one band is stored and how its numbers are read: value × scale + offset."""
+    """Where one band is stored and how its numbers are read: value × scale + offset.
+
+    ``valid`` are the lowest and the highest stored number that is a measurement: what is below
+    is no data, and what is above was saturated and reads as +inf, which `QualitySource` tells
+    from no data.
+    """
 
     path: str
     index: int
     nodata: float | None = None
     scale: float = 1.0
     offset: float = 0.0
+    valid: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -168,9 +197,12 @@ class RasterSource:
                     plane += np.float32(file.offset)
                 if file.nodata is not None:
                     plane[stored == file.nodata] = np.nan
+                plane[~np.isfinite(plane)] = np.nan
+                if file.valid is not None:
+                    plane[stored < file.valid[0]] = np.nan
+                    plane[stored > file.valid[1]] = np.inf
         if inside is not None:
             data[:, ~inside] = np.nan
-        data[~np.isfinite(data)] = np.nan
         return data
 
     def _dataset(self, path: str) -> Any:
@@ -218,18 +250,32 @@ class MosaicSource:
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width), each pixel from the first scene that has it."""
+        return self.read_reasons(window)[0]
+
+    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return the bands, and why pixels are missing that no scene has.
+
+        Where scenes miss a pixel for different reasons the highest code holds: a cloud in one
+        says more than the other's edge.
+        """
         out = np.full((len(self.bands), window.height, window.width), np.nan, np.float32)
+        reasons = np.full(out.shape[1:], FILL, np.uint8)
         for source, row, col in self.parts:
             here = _overlap(window, Window(row, col, *source.grid.shape))
             if here is None:
                 continue
             rows, cols = here.inside(window)
-            target = out[:, rows, cols]
+            target, why = out[:, rows, cols], reasons[rows, cols]
             gap = ~valid_mask(target)
             if gap.any():
-                part = source.read(Window(here.row - row, here.col - col, here.height, here.width))
+                part, codes = read_reasons(
+                    source, Window(here.row - row, here.col - col, here.height, here.width)
+                )
                 target[:, gap] = part[:, gap]
-        return out
+                missing = codes != CLEAR
+                why[gap & missing] = np.maximum(why, codes)[gap & missing]
+                why[gap & ~missing] = CLEAR
+        return out, reasons
 
 
 @dataclass(frozen=True)
@@ -265,19 +311,24 @@ class MaskedSource:
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width), NaN outside the area."""
+        return self.read_reasons(window)[0]
+
+    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return the bands, and why pixels are missing."""
         from rasterio.features import geometry_mask
 
         inner = Window(
             self.window.row + window.row, self.window.col + window.col, window.height, window.width
         )
-        data = self.base.read(inner)
+        data, reasons = read_reasons(self.base, inner)
         outside = geometry_mask(
             self.geometries,
             out_shape=(window.height, window.width),
             transform=self.grid[window.slices].affine,
         )
         data[:, outside] = np.nan
-        return data
+        reasons[outside] = OUTSIDE
+        return data, reasons
 
 
 def _overlap(a: Window, b: Window) -> Window | None:
@@ -351,12 +402,43 @@ def _pixel_offset(first: Source, other: Source) -> tuple[int, int]:
     return row, col
 
 
-def file_paths(source: Source) -> Iterator[Path]:
-    """Every file that a source reads, once each, for provenance."""
+def leaves(source: Any) -> Iterator[Any]:
+    """Every source that a source is put together from, itself first."""
+    yield source
     if isinstance(source, MosaicSource):
         for part, _, _ in source.parts:
-            yield from file_paths(part)
-    elif isinstance(source, MaskedSource):
-        yield from file_paths(source.base)
-    elif isinstance(source, RasterSource):
-        yield from (Path(p) for p in dict.fromkeys(f.path for f in source.files))
+            yield from leaves(part)
+    else:
+        below = (getattr(source, "base", None), *getattr(source, "sources", ()))
+        for base in (*below, *getattr(source, "layers", ())):
+            if base is not None:
+                yield from leaves(base)
+
+
+def file_paths(source: Source) -> Iterator[Path]:
+    """Every file that a source reads, once each, for provenance."""
+    seen: dict[str, None] = {}
+    for leaf in leaves(source):
+        files = leaf.files if isinstance(leaf, RasterSource) else ()
+        seen |= dict.fromkeys(
+            [f.path for f in files] + [str(p) for p in getattr(leaf, "paths", ())]
+        )
+    yield from (Path(p) for p in seen)
+
+
+def notes_of(source: Source) -> list[str]:
+    """Return what the readers of a source's products want the user to know, once each."""
+    return list(
+        dict.fromkeys(note for leaf in leaves(source) for note in getattr(leaf, "notes", ()))
+    )
+
+
+def has_reasons(source: Source) -> bool:
+    """Tell whether a source knows more of a missing pixel than that it is missing."""
+    return any(hasattr(leaf, "masks") for leaf in leaves(source))
+
+
+def products_of(source: Source) -> tuple[str, ...]:
+    """Return what a source's products were recognised as, once each; empty for plain rasters."""
+    found = (getattr(leaf, "product", "") for leaf in leaves(source))
+    return tuple(dict.fromkeys(title for title in found if title))

@@ -28,6 +28,7 @@ _QUANTITY = {
     "reflectance": "Reflectance",
     "radiance": "Radiance (W m⁻² sr⁻¹ µm⁻¹)",
     "emissivity": "Emissivity",
+    "temperature": "Temperature (K)",
     "feature": "Feature value",
     "unknown": "Value (scale unknown)",
     "mixed": "Value",

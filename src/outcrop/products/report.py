@@ -10,6 +10,7 @@ from outcrop import __version__
 from outcrop.config import Recipe
 from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
+from outcrop.reasons import REASONS
 from outcrop.sensors.base import Band
 
 _NAGAR = (
@@ -77,6 +78,7 @@ def render(
         images={k: _data_uri(images[k]) if k in images else None for k in _IMAGES},
         selection_words=_selection_words(metrics.get("selection")),
         quality=_quality(metrics),
+        masked=_masked(metrics),
         run_toml=run_toml,
         files=[(name, FILES[name].what) for name in FILES if name in files],
         left_out=metrics.get("left_out", {}),
@@ -89,6 +91,7 @@ _QUANTITY = {
     "reflectance": "reflectance (0-1)",
     "radiance": "radiance (W m⁻² sr⁻¹ µm⁻¹)",
     "emissivity": "emissivity (0-1)",
+    "temperature": "temperature (K)",
     "feature": "feature values",
     "unknown": "stored values (their scale is not known)",
 }
@@ -157,6 +160,15 @@ def _quality(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         if scores.get(key) is not None:
             rows.append((name, f"{scores[key]:.4g}"))
     return [*rows, ("Seconds", f"{metrics['seconds']:g}")]
+
+
+def _masked(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Name, meaning, pixels and share of what was left out, where the scene says why."""
+    meanings = {r.name: r.meaning for r in REASONS}
+    return [
+        (name, meanings[name], f"{facts['pixels']:,}", f"{facts['share']:.1%}")
+        for name, facts in metrics.get("masked", {}).items()
+    ]
 
 
 def _data_uri(png: bytes) -> str:

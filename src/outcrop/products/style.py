@@ -82,15 +82,16 @@ def polygon_qml(legend: Legend) -> str:
     return _DOCTYPE + _text(root)
 
 
-def aux_xml(legend: Legend) -> str:
+def aux_xml(legend: Legend, zero: str = NO_DATA) -> str:
     """Return what GDAL takes from ``units.tif.aux.xml`` beside ``units.tif``.
 
     Category names of band 1, and a thematic raster attribute table with value, name,
-    colour and number of pixels, which QGIS, ArcGIS and GeoServer read too.
+    colour and number of pixels, which QGIS, ArcGIS and GeoServer read too. ``zero`` is what
+    0 is called.
     """
     root = ET.Element("PAMDataset")
     band = ET.SubElement(root, "PAMRasterBand", band="1")
-    names = {0: NO_DATA} | {unit.number: plain(unit.name) for unit in legend.units}
+    names = {0: zero} | {unit.number: plain(unit.name) for unit in legend.units}
     categories = ET.SubElement(band, "CategoryNames")
     for value in range(max(names) + 1):
         ET.SubElement(categories, "Category").text = names.get(value, "")

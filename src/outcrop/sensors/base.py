@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from outcrop.errors import SceneError, unknown_name
 
-Quantity = Literal["reflectance", "radiance", "emissivity", "feature", "unknown"]
+Quantity = Literal["reflectance", "radiance", "emissivity", "temperature", "feature", "unknown"]
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
 
 
@@ -28,7 +28,7 @@ class Band:
         Common name of the STAC EO extension, such as ``"swir16"``.
     quantity : str
         What the values are once read: reflectance (0-1), radiance
-        (W m-2 sr-1 um-1), emissivity (0-1), feature or unknown.
+        (W m-2 sr-1 um-1), emissivity (0-1), temperature (K), feature or unknown.
     """
 
     name: str

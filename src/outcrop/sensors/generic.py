@@ -23,7 +23,7 @@ _TO_UM = {"nanometers": 1e-3, "nm": 1e-3, "micrometers": 1.0, "um": 1.0, "micron
 
 
 @dataclass(frozen=True)
-class _Stored:
+class StoredBand:
     """One band as it lies in a file."""
 
     path: str
@@ -35,11 +35,11 @@ class _Stored:
 
 
 @dataclass(frozen=True)
-class _Raster:
+class RasterFile:
     """What is needed of one file, read once."""
 
     grid: GeoBox
-    bands: tuple[_Stored, ...]
+    bands: tuple[StoredBand, ...]
     striped: bool
 
 
@@ -60,8 +60,13 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
         If a file is missing or no raster, or the files do not fit each other.
     """
     options = options or Input()
-    rasters = [_inspect(path) for path in _paths(scene)]
-    _require_one_grid(rasters)
+    if options.resolution is not None:
+        raise SceneError(
+            f"--resolution {options.resolution:g}: {scene} is read on its own grid; the option is "
+            "for products with bands of several resolutions (see: outcrop sensors)"
+        )
+    rasters = [inspect_raster(path) for path in _paths(scene)]
+    require_one_grid(rasters)
     stored = [band for raster in rasters for band in raster.bands]
     where = scene if len(rasters) == 1 else f"{scene.split(',')[0]},…"
     sensor = get_sensor(options.sensor) if options.sensor else None
@@ -82,7 +87,14 @@ def _paths(scene: str) -> list[str]:
     return [p.strip() for p in scene.split(",") if p.strip()] or [scene]
 
 
-def _inspect(path: str) -> _Raster:
+def inspect_raster(path: str) -> RasterFile:
+    """Read what is needed of a raster file besides its pixels.
+
+    Raises
+    ------
+    SceneError
+        If it is missing, damaged, or no raster of numbers.
+    """
     from odc.geo.geobox import GeoBox
     from rasterio.errors import RasterioError
 
@@ -96,7 +108,7 @@ def _inspect(path: str) -> _Raster:
                 raise SceneError(f"{path} holds no band of its own; give one of its layers")
             _require_numbers(path, dataset)
             _require_whole(path, dataset)
-            return _Raster(
+            return RasterFile(
                 GeoBox(dataset.shape, dataset.transform, _crs(dataset.crs)),
                 tuple(_stored(path, dataset, i) for i in dataset.indexes),
                 _is_striped(dataset),
@@ -147,9 +159,9 @@ def _is_striped(dataset: Any) -> bool:
     return bool(cols >= dataset.width and rows < dataset.height)
 
 
-def _stored(path: str, dataset: Any, index: int) -> _Stored:
+def _stored(path: str, dataset: Any, index: int) -> StoredBand:
     nodata = dataset.nodatavals[index - 1]
-    return _Stored(
+    return StoredBand(
         path=path,
         index=index,
         described=_describe(path, dataset, index),
@@ -201,12 +213,12 @@ def _float(text: str | None) -> float | None:
         return None
 
 
-def _is_scaled(stored: _Stored, options: Input) -> bool:
+def _is_scaled(stored: StoredBand, options: Input) -> bool:
     given = options.scale is not None or options.offset is not None
     return given or (stored.scale, stored.offset) != (1.0, 0.0)
 
 
-def _band_file(stored: _Stored, options: Input) -> BandFile:
+def _band_file(stored: StoredBand, options: Input) -> BandFile:
     given = options.scale is not None or options.offset is not None
     scale, offset = (
         (
@@ -222,7 +234,8 @@ def _band_file(stored: _Stored, options: Input) -> BandFile:
     return BandFile(stored.path, stored.index, nodata, scale, offset)
 
 
-def _require_one_grid(rasters: Sequence[_Raster]) -> None:
+def require_one_grid(rasters: Sequence[RasterFile]) -> None:
+    """Refuse rasters that do not lie on one grid; SceneError names the first two that differ."""
     first = rasters[0]
     for raster in rasters[1:]:
         if raster.grid != first.grid:

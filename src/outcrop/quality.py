@@ -1,0 +1,267 @@
+"""Bands and quality layers of a product as one source: masked pixels are NaN, and it says why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.errors import SceneError
+from outcrop.reasons import (
+    CLEAR,
+    CODES,
+    DEFAULT,
+    FILL,
+    NDVI,
+    SATURATED,
+    VEGETATION,
+    Flag,
+)
+from outcrop.sensors.base import Band
+from outcrop.source import Source, Window, read_reasons, valid_mask
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+
+#: Where the bands of the vegetation index may lie, in micrometres, and where best: red is
+#: the absorption of chlorophyll, near infrared the plateau of leaves (Tucker 1979).
+RED = (0.60, 0.70, 0.66)
+NIR = (0.76, 0.90, 0.86)
+#: Quality layers are of 16 bits at most.
+LARGEST = 65535
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What is masked: names of `outcrop.reasons.SWITCHES`, and the NDVI that is vegetation."""
+
+    names: tuple[str, ...] = DEFAULT
+    ndvi: float = NDVI
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """Codes of what is masked; fill always is."""
+        return (FILL, *(CODES[n] for n in self.names))
+
+
+def decode(stored: NDArray[np.float32], flags: Sequence[Flag]) -> NDArray[np.uint8]:
+    """Turn a quality layer into reasons.
+
+    Parameters
+    ----------
+    stored : ndarray of float32
+        Whole numbers up to 65535, NaN where the layer has none.
+    flags : sequence of Flag
+
+    Returns
+    -------
+    ndarray of uint8
+        The lowest reason that holds, 0 where none does; ``FILL`` where there is no number.
+    """
+    known = (stored >= 0) & (stored <= LARGEST)
+    codes = _table(tuple(flags))[np.where(known, stored, 0).astype(np.uint16)]
+    codes[~known] = FILL
+    return codes
+
+
+@lru_cache(maxsize=64)
+def _table(flags: tuple[Flag, ...]) -> NDArray[np.uint8]:
+    """Return the reason of every number that a layer can hold: faster than testing pixels."""
+    values = np.arange(LARGEST + 1)
+    table = np.zeros(len(values), np.uint8)
+    for flag in sorted(flags, key=lambda f: -f.reason):
+        field = (values >> flag.shift) & ((1 << flag.bits) - 1)
+        table[np.isin(field, flag.values)] = flag.reason
+    return table
+
+
+def lowest(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Join the reasons of two layers: the lowest code that is not 0."""
+    # 0 - 1 wraps round to 255, so that clear is the highest.
+    return np.asarray(np.minimum(a - np.uint8(1), b - np.uint8(1)) + np.uint8(1))
+
+
+@dataclass(frozen=True)
+class DecodedSource:
+    """A layer whose numbers say what is wrong with a pixel, read as codes of reasons."""
+
+    base: Source
+    flags: tuple[Flag, ...]
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.base.name
+
+    @property
+    def grid(self) -> GeoBox:
+        """The layer's own grid."""
+        return self.base.grid
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The one band of the layer."""
+        return self.base.bands
+
+    @property
+    def striped(self) -> bool:
+        """As the layer is stored."""
+        return self.base.striped
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return the codes (1, height, width)."""
+        return decode(self.base.read(window), self.flags).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class QualitySource:
+    """A scene and what is known of its quality.
+
+    Parameters
+    ----------
+    base : Source
+        The bands; NaN where there is no measurement, +inf where it was saturated.
+    layers : tuple of Source
+        Codes of reasons on the grid of the bands: `DecodedSource`, or one of them regridded.
+    masks : Masks
+    product : str
+        What it was recognised as; empty for a plain raster.
+    notes : tuple of str
+        What the user should know of it.
+    paths : tuple of Path
+        Files besides those of the bands that provenance lists.
+    """
+
+    base: Source
+    layers: tuple[Source, ...] = ()
+    masks: Masks = Masks()
+    product: str = ""
+    notes: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The scene's name."""
+        return self.base.name
+
+    @property
+    def grid(self) -> GeoBox:
+        """The scene's grid."""
+        return self.base.grid
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The scene's bands."""
+        return self.base.bands
+
+    @property
+    def striped(self) -> bool:
+        """As the scene is stored."""
+        return self.base.striped
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return (band, height, width), NaN where there is no data or it is masked."""
+        return self.read_reasons(window)[0]
+
+    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return the bands as `read` does, and the reasons (height, width) of what is missing."""
+        data = self.base.read(window)
+        reasons = np.full(data.shape[1:], CLEAR, np.uint8)
+        saturated = np.isposinf(data).any(axis=0)
+        reasons[saturated] = SATURATED
+        reasons[~valid_mask(data) & ~saturated] = FILL
+        for layer in self.layers:
+            reasons = lowest(reasons, layer.read(window)[0].astype(np.uint8))
+        if "vegetation" in self.masks.names:
+            reasons[(reasons == CLEAR) & self._green(data)] = VEGETATION
+        data[:, reasons != CLEAR] = np.nan
+        return data, reasons
+
+    def _green(self, data: NDArray[np.float32]) -> NDArray[np.bool_]:
+        red, nir = (data[i] for i in vegetation_bands(self.bands, self.name))
+        # Multiplied out, so that sums of 0 and below, where the index means nothing, are not green.
+        with np.errstate(invalid="ignore"):
+            return np.asarray((nir + red > 0) & (nir - red > self.masks.ndvi * (nir + red)))
+
+
+def vegetation_bands(bands: Sequence[Band], name: str) -> tuple[int, int]:
+    """Find the red and the near-infrared band by wavelength.
+
+    Raises
+    ------
+    SceneError
+        If there is none of the kind, or they are not reflectance.
+    """
+    found = [_nearest(bands, *place) for place in (RED, NIR)]
+    if None in found:
+        raise SceneError(
+            f"{name}: vegetation cannot be masked without a red band ({RED[0]}-{RED[1]} um) and "
+            f"one in the near infrared ({NIR[0]}-{NIR[1]} um) in reflectance; the bands are "
+            f"{', '.join(b.name for b in bands)} (see --sensor, --bands, --scale, --mask)"
+        )
+    red, nir = found
+    return red, nir  # type: ignore[return-value]
+
+
+def _nearest(bands: Sequence[Band], low: float, high: float, best: float) -> int | None:
+    near = [
+        (abs(b.wavelength_um - best), i)
+        for i, b in enumerate(bands)
+        if b.wavelength_um and low <= b.wavelength_um <= high and b.quantity == "reflectance"
+    ]
+    return min(near)[1] if near else None
+
+
+def with_masks(source: Source, masks: Masks) -> Source:
+    """Apply to a plain raster what can be masked without quality layers: vegetation."""
+    if "vegetation" in masks.names:
+        vegetation_bands(source.bands, source.name)
+    notes = untold(masks, ())
+    if isinstance(source, QualitySource) or not (notes or "vegetation" in masks.names):
+        return source
+    kept = tuple(n for n in masks.names if n == "vegetation")
+    return QualitySource(source, masks=replace(masks, names=kept), notes=tuple(notes))
+
+
+def untold(masks: Masks, told: Collection[int]) -> list[str]:
+    """Say which masks were asked for, beyond the default, that no quality layer tells."""
+    asked = [n for n in masks.names if n not in (*DEFAULT, "vegetation")]
+    unmet = [n for n in asked if CODES[n] not in told]
+    return [f"not masked, since nothing in the scene tells: {', '.join(unmet)}"] if unmet else []
+
+
+@dataclass(frozen=True)
+class WithReasons:
+    """A source whose last plane holds the reasons, so that one pass reads bands and reasons."""
+
+    base: Source
+
+    @property
+    def name(self) -> str:
+        """The scene's name."""
+        return self.base.name
+
+    @property
+    def grid(self) -> GeoBox:
+        """The scene's grid."""
+        return self.base.grid
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The scene's bands, and the plane of reasons."""
+        return (*self.base.bands, Band("mask", quantity="feature"))
+
+    @property
+    def striped(self) -> bool:
+        """As the scene is stored."""
+        return self.base.striped
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return (band + 1, height, width)."""
+        data, reasons = read_reasons(self.base, window)
+        return np.concatenate([data, reasons[None].astype(np.float32)])

@@ -1,0 +1,80 @@
+"""Why a pixel is missing: the codes of ``mask.tif`` and how quality layers are turned into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from outcrop.errors import RecipeError, unknown_name
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason.
+
+    Parameters
+    ----------
+    code : int
+        Its value in ``mask.tif``; where several hold for a pixel the lowest is kept.
+    name : str
+        Its name in recipes, metrics and the report.
+    colour : str
+        ``"#rrggbb"``.
+    meaning : str
+    """
+
+    code: int
+    name: str
+    colour: str
+    meaning: str
+
+
+#: Nothing speaks against the pixel: it is mapped.
+CLEAR = 0
+OUTSIDE, FILL, SATURATED, CLOUD, SHADOW, EDGE, SNOW, WATER, VEGETATION = range(1, 10)
+
+REASONS = (
+    Reason(OUTSIDE, "outside", "#d9d9d9", "outside the area of interest"),
+    Reason(FILL, "fill", "#000000", "the product has no measurement there"),
+    Reason(SATURATED, "saturated", "#e31a1c", "a band that is used was saturated"),
+    Reason(CLOUD, "cloud", "#f7f7f7", "cloud of medium or high confidence, cirrus"),
+    Reason(SHADOW, "shadow", "#4d4d4d", "shadow of a cloud"),
+    Reason(EDGE, "edge", "#bdbdbd", "the rim that the product dilates around clouds"),
+    Reason(SNOW, "snow", "#a6cee3", "snow or ice"),
+    Reason(WATER, "water", "#1f78b4", "water"),
+    Reason(VEGETATION, "vegetation", "#33a02c", "NDVI above the threshold"),
+)
+NAMES = {r.code: r.name for r in REASONS}
+CODES = {r.name: r.code for r in REASONS}
+#: What a recipe can switch; pixels that are outside or fill have no values to map.
+SWITCHES = tuple(r.name for r in REASONS if r.code > FILL)
+#: Masked unless the recipe says otherwise. The rim around clouds, snow, water and plants stay:
+#: cloud masks flag bright playa and gypsum, and each dilation would eat more of the outcrop.
+DEFAULT = ("saturated", "cloud", "shadow")
+#: Vegetation is what has a higher NDVI, unless the recipe says otherwise.
+NDVI = 0.4
+
+
+def check_mask(names: Iterable[str], ndvi: float, origin: str) -> None:
+    """Check the switches of a recipe.
+
+    Raises
+    ------
+    RecipeError
+        If a reason is unknown or cannot be switched, or the threshold is none.
+    """
+    for name in names:
+        if name not in SWITCHES:
+            raise RecipeError(f"{origin}: preprocess.mask: " + unknown_name("mask", name, SWITCHES))
+    if not -1 <= ndvi <= 1:
+        raise RecipeError(f"{origin}: preprocess.ndvi = {ndvi:g}; it must be from -1 to 1")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What a value of a quality layer means: ``(value >> shift) & (2**bits - 1)`` in ``values``."""
+
+    reason: int
+    shift: int
+    bits: int
+    values: tuple[int, ...] = (1,)

@@ -1,0 +1,115 @@
+"""The table of products: what satellites deliver, recognised by its metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from outcrop.config import Input
+from outcrop.errors import SceneError
+from outcrop.quality import Masks, QualitySource
+from outcrop.registry import Registry
+from outcrop.sensors.base import Sensor
+from outcrop.sensors.container import Container, open_container
+
+PRODUCTS = Registry(
+    "product",
+    {
+        "landsat-c2l2": "outcrop.sensors.landsat_product:LEVEL2",
+        "landsat-l1": "outcrop.sensors.landsat_product:LEVEL1",
+        "sentinel2-l2a": "outcrop.sensors.sentinel2_product:L2A",
+        "sentinel2-l1c": "outcrop.sensors.sentinel2_product:L1C",
+        "sentinel2-earthsearch": "outcrop.sensors.earthsearch:L2A",
+    },
+)
+
+
+class Reader(Protocol):
+    """Knows one kind of product."""
+
+    @property
+    def title(self) -> str: ...  # noqa: D102
+
+    def find(self, container: Container) -> str | None:
+        """Return the metadata file by which the container is such a product, or None."""
+        ...
+
+    def open(
+        self, container: Container, metadata: str, options: Input, masks: Masks
+    ) -> QualitySource:
+        """Open it; SceneError with the way out where that cannot be done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A product that was found: its name in the table, its reader, and where it lies."""
+
+    name: str
+    reader: Reader
+    container: Container
+    metadata: str
+
+    def open(self, options: Input, masks: Masks) -> QualitySource:
+        """Open the product."""
+        return self.reader.open(self.container, self.metadata, options, masks)
+
+
+def recognise(scene: str) -> Recognised | None:
+    """Find out which product a path is: its folder, its archive or its metadata file.
+
+    Returns None for rasters and for metadata files that belong to no known product.
+
+    Raises
+    ------
+    SceneError
+        If a folder or an archive holds no product, or several.
+    """
+    container = open_container(scene)
+    if container is None:
+        return None
+    for name in PRODUCTS:
+        reader: Reader = PRODUCTS.load(name)
+        metadata = reader.find(container)
+        if metadata is not None:
+            return Recognised(name, reader, container, metadata)
+    if container.only:
+        return None
+    kinds = "; ".join(PRODUCTS.load(n).title for n in PRODUCTS)
+    raise SceneError(
+        f"{scene} is {'a folder' if container.kind == 'folder' else 'an archive'} in which no "
+        f"product is recognised (known: {kinds}); give the raster files inside it, joined by commas"
+    )
+
+
+def the_only(scene: str, title: str, found: list[str]) -> str | None:
+    """Return the one metadata file found, or None.
+
+    Raises
+    ------
+    SceneError
+        If there are several: which is meant is not ours to guess.
+    """
+    if len(found) > 1:
+        names = ", ".join(found[:4]) + (", ..." if len(found) > 4 else "")
+        raise SceneError(
+            f"{scene} holds {len(found)} products ({title}: {names}); give one of these files"
+        )
+    return found[0] if found else None
+
+
+def require_sensor(where: str, sensor: Sensor, options: Input) -> None:
+    """Refuse another sensor than the product's own, given or kept in a model."""
+    if options.sensor and options.sensor.lower() != sensor.name:
+        raise SceneError(
+            f"{where} is of {sensor.title}, not of {options.sensor} as --sensor or the model says; "
+            f"leave the option out or give --sensor {sensor.name}"
+        )
+
+
+def ignored(options: Input, metadata: str) -> list[str]:
+    """Say which options are not used because the product's metadata answers them."""
+    given = [f"--{k}" for k in ("scale", "offset", "nodata") if getattr(options, k) is not None]
+    if not given:
+        return []
+    return [f"{' and '.join(given)} not used: {metadata} says how the numbers are read"]

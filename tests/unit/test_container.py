@@ -1,0 +1,141 @@
+"""Folders and archives of others: read in place, nothing outside, nothing unbounded."""
+
+import io
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+import landsat
+from outcrop.errors import SceneError
+from outcrop.opening import open_source
+from outcrop.sensors import container as module
+from outcrop.sensors.container import open_container, parse_xml
+from outcrop.source import Window, file_paths
+
+
+def packed(folder, kind):
+    path = folder.parent / f"{folder.name}{kind}"
+    if kind == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in sorted(folder.iterdir()):
+                archive.write(file, f"{folder.name}/{file.name}")
+    else:
+        with tarfile.open(path, "w:gz" if "z" in kind else "w") as archive:
+            for file in sorted(folder.iterdir()):
+                archive.add(file, f"./{file.name}" if kind == ".tgz" else file.name)
+    return path
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar", ".tar.gz", ".tgz"])
+def test_an_archive_reads_as_its_folder(tmp_path, kind):
+    folder = landsat.product(tmp_path)
+    window = Window(5, 7, 20, 30)
+    expected = open_source(str(folder)).read(window)
+    archive = packed(folder, kind)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    source = open_source(str(archive))
+    np.testing.assert_array_equal(source.read(window), expected)
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    assert archive in list(file_paths(source))
+
+
+@pytest.mark.parametrize(
+    "name", ["../x_MTL.txt", "/etc/x_MTL.txt", "a/../../x_MTL.txt", "a\\..\\x_MTL.txt", "C:x"]
+)
+def test_names_that_point_outside_are_refused(tmp_path, name):
+    for kind in ("zip", "tar"):
+        path = tmp_path / f"a.{kind}"
+        if kind == "zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr(zipfile.ZipInfo(name), "x")
+        else:
+            with tarfile.open(path, "w") as archive:
+                archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+        with pytest.raises(SceneError, match="points outside the archive or is not plain"):
+            open_container(str(path))
+
+
+def test_links_are_not_followed(tmp_path):
+    secret = tmp_path / "secret_MTL.txt"
+    secret.write_text("GROUP = X\nSPACECRAFT_ID = LANDSAT_8\n")
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        link = tarfile.TarInfo("x_MTL.txt")
+        link.type, link.linkname = tarfile.SYMTYPE, str(secret)
+        archive.addfile(link)
+    assert open_container(str(path)).names == ()
+
+
+def test_metadata_names_only_files_of_the_container(tmp_path):
+    folder = landsat.product(tmp_path)
+    content = landsat.groups()
+    (tmp_path / "other.tif").write_bytes((folder / f"{landsat.ID}_SR_B2.TIF").read_bytes())
+    content["PRODUCT_CONTENTS"]["FILE_NAME_BAND_2"] = "../other.tif"
+    (folder / f"{landsat.ID}_MTL.txt").write_text(landsat.mtl_text(content))
+    with pytest.raises(SceneError, match="files of B2 are missing"):
+        open_source(str(folder))
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOST_RATIO", 0)
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        entry = tarfile.TarInfo("x_MTL.txt")
+        archive.addfile(entry, io.BytesIO())
+    whole = bytearray(path.read_bytes())
+    header = tarfile.TarInfo("big")
+    header.size = 2**31
+    path.write_bytes(header.tobuf() + bytes(whole))
+    with pytest.raises(SceneError, match="hostile"):
+        open_container(str(path))
+
+
+def test_metadata_has_a_largest_size(tmp_path, monkeypatch):
+    folder = landsat.product(tmp_path)
+    monkeypatch.setattr(module, "MOST_METADATA", 100)
+    with pytest.raises(SceneError, match="which no metadata file is"):
+        open_source(str(folder))
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_damaged_archives(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(b"PK\x03\x04" + b"\x00" * 700)
+    with pytest.raises(SceneError, match=r"cannot be read as an archive|no product is recognised"):
+        open_source(str(path))
+
+
+BOMB = (
+    '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "{}">]><LANDSAT_METADATA_FILE><A>'
+    "<SPACECRAFT_ID>&b;</SPACECRAFT_ID></A></LANDSAT_METADATA_FILE>"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BOMB.format("LANDSAT_8"),
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
+        '<!DOCTYPE a SYSTEM "http://127.0.0.1:9/a.dtd"><a/>',
+    ],
+)
+def test_xml_with_entities_is_refused(tmp_path, text):
+    with pytest.raises(SceneError, match="declares entities or a document type"):
+        parse_xml(text.encode(), "x.xml")
+    (tmp_path / "x_MTL.xml").write_text(text)
+    with pytest.raises(SceneError, match="declares entities"):
+        open_source(str(tmp_path))
+
+
+@pytest.mark.parametrize("data", [b"", b"<a>", b"\x00\x01", b"<a>\xff</a>"])
+def test_xml_that_is_none(data):
+    with pytest.raises(SceneError, match="not valid XML"):
+        parse_xml(data, "x.xml")
+
+
+def test_a_folder_without_a_product_says_what_is_known(tmp_path):
+    (tmp_path / "a.tif").write_text("")
+    with pytest.raises(SceneError, match=r"no product is recognised \(known: Landsat"):
+        open_source(str(tmp_path))
