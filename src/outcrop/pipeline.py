@@ -18,7 +18,8 @@ from outcrop.applying import Applied, apply_model
 from outcrop.config import Input, Recipe, recipe_to_toml
 from outcrop.engine import one_thread_a_call
 from outcrop.errors import OutputError, SceneError
-from outcrop.model import Model, fit_model
+from outcrop.front import Front
+from outcrop.model import Model, fit_front, fit_model, scaled_pairs
 from outcrop.opening import open_sources
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_pictures, write_styles
@@ -205,12 +206,15 @@ def _fit(
     progress = report("Sampling")
     sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
     notes += _sample_notes(source, sample)
+    with one_thread_a_call(run.fit_threads):
+        front = fit_front(sample, source.bands, recipe)
+    features = _features(source, sample, front, recipe, report)
     report("Fitting")
     started = time.perf_counter()
     with one_thread_a_call(run.fit_threads):
-        model = fit_model(sample.rows, source.bands, recipe, like=like)
+        model = fit_model(sample, features, front, source.bands, recipe, like=like)
         seconds = time.perf_counter() - started
-        scores = internal_scores(model.codes(sample.rows), model.clusterer.labels_, run.seed)
+        scores = internal_scores(model.codes(features.rows), model.clusterer.labels_, run.seed)
     facts = {
         "fitted_pixels": len(sample.rows),
         "fit_seconds": round(seconds, 2),
@@ -219,6 +223,20 @@ def _fit(
         "training": getattr(model.reducer, "history_", []),
     }
     return model, notes, facts
+
+
+def _features(
+    source: Source, sample: Sample, front: Front, recipe: Recipe, report: Reporter
+) -> Sample:
+    """Return the features of a sample's pixels: with smoothing, from the scene around them."""
+    run = recipe.run
+    if front.halo:
+        return draw(
+            [source], run.sample, seed=run.seed, prepare=front, threads=run.threads,
+            progress=report("Smoothing"),
+        )  # fmt: skip
+    rows, neighbours = scaled_pairs(front, sample)
+    return dataclasses.replace(sample, rows=rows, neighbours=neighbours)
 
 
 def _notes(source: Source) -> list[str]:
