@@ -208,7 +208,7 @@ def _fit(
     notes += _sample_notes(source, sample)
     with one_thread_a_call(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
-    features = _features(source, sample, front, recipe, report)
+    features = features_of(source, sample, front, recipe, report)
     report("Fitting")
     started = time.perf_counter()
     with one_thread_a_call(run.fit_threads):
@@ -225,8 +225,8 @@ def _fit(
     return model, notes, facts
 
 
-def _features(
-    source: Source, sample: Sample, front: Front, recipe: Recipe, report: Reporter
+def features_of(
+    source: Source, sample: Sample, front: Front, recipe: Recipe, report: Reporter = silent
 ) -> Sample:
     """Return the features of a sample's pixels: with smoothing, from the scene around them."""
     run = recipe.run

@@ -85,6 +85,7 @@ class StudentMixture(Clusterer):
         max_units: int = 20,
         freedom: float = 5.0,
         pooling: float = 1.0,
+        even: bool = False,
         n_init: int = 10,
         max_iter: int = 300,
         tol: float = 1e-3,
@@ -98,6 +99,7 @@ class StudentMixture(Clusterer):
         self.max_units = max_units
         self.freedom = freedom
         self.pooling = pooling
+        self.even = even
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
@@ -151,7 +153,8 @@ class StudentMixture(Clusterer):
         least = self.reg * float(rows.var(axis=0).mean())
         scales += max(least, 1e-30) * np.eye(rows.shape[1])
         self.factors_ = np.linalg.inv(np.linalg.cholesky(scales)).transpose(0, 2, 1)
-        self.weights_ = sizes / sizes.sum()
+        even = np.full(len(sizes), 1 / len(sizes))
+        self.weights_ = even if self.even else sizes / sizes.sum()
 
     def _joint(self, rows: NDArray[Any]) -> tuple[Doubles, Doubles]:
         """Return weighted log densities, but for a constant, and squared distances (n, units)."""

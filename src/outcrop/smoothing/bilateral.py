@@ -135,10 +135,21 @@ def _means(cube: Any, valid: Any) -> Any:  # pragma: no cover - compiled
 
 
 @numba.njit(nogil=True, cache=True)
+def _weight(here: Any, there: Any, steepness: Any) -> Any:  # pragma: no cover - compiled
+    apart = np.float32(0)
+    for b in range(len(here)):
+        step = there[b] - here[b]
+        apart += step * step
+    exponent = apart * steepness
+    # Less than a hundred-thousandth is not worth an exponential.
+    return np.exp(-exponent) if exponent < np.float32(12) else np.float32(0)
+
+
+@numba.njit(nogil=True, cache=True)
 def _smooth(
     cube: Any, guide: Any, valid: Any, radius: int, steepness: Any
 ) -> Any:  # pragma: no cover - compiled
-    """Return the weighted mean of every window; the order of its sum is that of the window alone."""
+    """Return the weighted mean of every window, always summed in the same order."""
     height, width, depth = cube.shape
     out = np.full(cube.shape, np.float32(np.nan), np.float32)
     total = np.empty(depth, np.float32)
@@ -152,14 +163,7 @@ def _smooth(
                 for u in range(max(0, x - radius), min(width, x + radius + 1)):
                     if not valid[v, u]:
                         continue
-                    apart = np.float32(0)
-                    for b in range(depth):
-                        step = guide[v, u, b] - guide[y, x, b]
-                        apart += step * step
-                    exponent = apart * steepness
-                    if exponent > np.float32(12):  # weighs less than a hundred-thousandth
-                        continue
-                    weight = np.exp(-exponent)
+                    weight = _weight(guide[y, x], guide[v, u], steepness)
                     weights += weight
                     for b in range(depth):
                         total[b] += weight * cube[v, u, b]
