@@ -32,11 +32,11 @@ class StudentMixture(Clusterer):
         that each mixture starts from; where that has none, the best silhouette.
     min_units, max_units : int, default 2, 20
         The range that "auto" looks at.
-    freedom : float, default 5
+    freedom : float, default 30
         Degrees of freedom of the tails; the more, the closer to Gaussians.
-    pooling : float, default 1
+    pooling : float, default 3
         Weight of the mean shape, in average units.
-    n_init : int, default 10
+    n_init : int, default 4
         Starts of k-means, of which the mixture takes the best.
     max_iter : int, default 300
         The most steps of expectation-maximisation.
@@ -44,7 +44,7 @@ class StudentMixture(Clusterer):
         Gain in mean log likelihood at which to stop.
     reg : float, default 1e-6
         Added to the diagonals of the scale matrices, as a part of the columns' mean variance.
-    n_fit_rows : int, default 50000
+    n_fit_rows : int, default 30000
         Rows, drawn at random, that the mixture is fitted on.
     n_curve_rows : int, default 10000
         Rows, drawn at random, that numbers of units are compared and scored on.
@@ -83,14 +83,13 @@ class StudentMixture(Clusterer):
         n_units: int | Literal["auto"] = "auto",
         min_units: int = 2,
         max_units: int = 20,
-        freedom: float = 5.0,
-        pooling: float = 1.0,
-        even: bool = False,
-        n_init: int = 10,
+        freedom: float = 30.0,
+        pooling: float = 3.0,
+        n_init: int = 4,
         max_iter: int = 300,
         tol: float = 1e-3,
         reg: float = 1e-6,
-        n_fit_rows: int = 50_000,
+        n_fit_rows: int = 30_000,
         n_curve_rows: int = 10_000,
         random_state: int | None = None,
     ) -> None:
@@ -99,7 +98,6 @@ class StudentMixture(Clusterer):
         self.max_units = max_units
         self.freedom = freedom
         self.pooling = pooling
-        self.even = even
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
@@ -153,8 +151,7 @@ class StudentMixture(Clusterer):
         least = self.reg * float(rows.var(axis=0).mean())
         scales += max(least, 1e-30) * np.eye(rows.shape[1])
         self.factors_ = np.linalg.inv(np.linalg.cholesky(scales)).transpose(0, 2, 1)
-        even = np.full(len(sizes), 1 / len(sizes))
-        self.weights_ = even if self.even else sizes / sizes.sum()
+        self.weights_ = sizes / sizes.sum()
 
     def _joint(self, rows: NDArray[Any]) -> tuple[Doubles, Doubles]:
         """Return weighted log densities, but for a constant, and squared distances (n, units)."""
