@@ -75,12 +75,11 @@ class _Label:
         labels = np.zeros(mask.shape, np.uint8)
         code = np.full((self.code_width, *mask.shape), np.nan, np.float32)
         if mask.any():
-            codes = self.model.codes(np.ascontiguousarray(data[:, mask].T))
+            codes = self._codes(data, mask)
             labels[mask] = self.model.assign(codes)
             if self.code_width:
                 code[:, mask] = codes.T
-        for step in self.filters:
-            labels = step(labels)
+            labels = self._refined(labels, codes, mask)
         cut = block.core.inside(block.outer)
         core, final = data[:, *cut], np.ascontiguousarray(labels[cut])
         return _Result(
@@ -93,6 +92,24 @@ class _Label:
             code=code[:, *cut],
             reasons=reasons[:, *cut].astype(np.uint8),
         )
+
+    def _codes(self, data: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        features = self.model.front(data)
+        return self.model.codes(np.ascontiguousarray(features[:, mask].T))
+
+    def _refined(
+        self, labels: NDArray[np.uint8], codes: NDArray[np.float32], mask: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
+        evidence, numbers = None, np.asarray(self.model.numbers, np.uint8)
+        for step in self.filters:
+            if not getattr(step, "needs_evidence", False):
+                labels = step(labels)
+                continue
+            if evidence is None:
+                evidence = np.zeros((*mask.shape, len(numbers)), np.float32)
+                evidence[mask] = self.model.evidence(codes)
+            labels = step(labels, evidence, numbers)
+        return labels
 
     def _sums(
         self,
@@ -163,7 +180,7 @@ def apply_model(
 
         engine.run(
             WithReasons(source) if masks else source, work, sink,
-            halo=sum(f.halo for f in model.filters), size=block, threads=threads,
+            halo=model.front.halo + sum(f.halo for f in model.filters), size=block, threads=threads,
             progress=progress,
         )  # fmt: skip
     total = sums.total()
@@ -176,7 +193,7 @@ def apply_model(
 
 
 def _code_width(model: Model) -> int:
-    return int(model.codes(np.zeros((1, len(model.bands)), np.float32)).shape[1])
+    return int(vars(model.reducer)["n_components_"])
 
 
 def _code_writer(folder: Path, grid: Any, width: int) -> Any:

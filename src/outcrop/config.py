@@ -44,7 +44,8 @@ class Input:
 class Preprocess:
     """Which pixels are left out, and how each band is scaled.
 
-    ``scale`` is ``minmax`` (0-1), ``standard`` (mean 0, sd 1) or ``none``. ``mask`` are the
+    ``scale`` is ``minmax`` (0-1), ``standard`` (mean 0, sd 1), ``log`` (its logarithm to mean 0,
+    sd 1; any scale of the values will do) or ``none``. ``mask`` are the
     reasons to leave a pixel out (`outcrop.reasons.SWITCHES`) beyond fill, where a product's
     quality layers tell; ``ndvi`` is where vegetation begins.
     """
@@ -113,6 +114,7 @@ class Recipe:
     input: Input = Input()
     preprocess: Preprocess = Preprocess()
     features: Features = Features()
+    smooth: Step = Step("none")
     refine: tuple[Step, ...] = ()
     products: Products = Products()
     run: Run = Run()
@@ -175,6 +177,8 @@ def parse_recipe(data: Mapping[str, Any], origin: str = "recipe") -> Recipe:
         )
     for key in ("reducer", "clusterer"):
         tables[key] = _split_step(tables.get(key), f"{origin}: [{key}]")
+    if "smooth" in tables:
+        tables["smooth"] = _split_step(tables["smooth"], f"{origin}: [smooth]")
     refine = tables.get("refine", [])
     if not isinstance(refine, list):
         raise RecipeError(f"{origin}: [[refine]] takes double brackets, once for each step")
@@ -203,7 +207,7 @@ def _refuse_unknown_keys(tables: Mapping[str, Any], origin: str) -> None:
     for key, value in tables.items():
         if key not in plain:
             raise RecipeError(f"{origin}: " + unknown_name("table", key, plain))
-        if dataclasses.is_dataclass(plain[key]):
+        if dataclasses.is_dataclass(plain[key]) and not isinstance(plain[key], Step):
             if not isinstance(value, dict):
                 raise RecipeError(f"{origin}: [{key}] must be a table; got {value!r}")
             known = [f.name for f in fields(plain[key])]
@@ -225,11 +229,13 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
     from outcrop.preprocess import SCALERS
     from outcrop.reduction import REDUCERS
     from outcrop.refinement import FILTERS
+    from outcrop.smoothing import SMOOTHERS
 
     SCALERS.load(recipe.preprocess.scale)
     reasons.check_mask(recipe.preprocess.mask, recipe.preprocess.ndvi, origin)
     TRANSFORMS.load(recipe.features.transform)
     for table, step in (
+        (SMOOTHERS, recipe.smooth),
         (REDUCERS, recipe.reducer),
         (CLUSTERERS, recipe.clusterer),
         *((FILTERS, s) for s in recipe.refine),
@@ -283,12 +289,12 @@ def recipe_to_toml(recipe: Recipe, provenance: Mapping[str, Any] | None = None) 
     import tomli_w
 
     tables = _without_none(dataclasses.asdict(recipe))
-    for key in ("reducer", "clusterer"):
+    for key in ("smooth", "reducer", "clusterer"):
         step = tables.pop(key)
         tables[key] = {"name": step["name"], **step["params"]}
     tables["refine"] = [{"name": s["name"], **s["params"]} for s in tables["refine"]]
-    order = ["schema", "input", "preprocess", "features", "reducer", "clusterer", "refine"]
-    out = {k: tables[k] for k in (*order, "products", "run")}
+    order = ["schema", "input", "preprocess", "features", "smooth", "reducer", "clusterer"]
+    out = {k: tables[k] for k in (*order, "refine", "products", "run")}
     if provenance:
         out["provenance"] = _without_none(dict(provenance))
     return tomli_w.dumps(out)

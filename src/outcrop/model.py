@@ -18,6 +18,7 @@ from outcrop.config import OF_THE_RUN, Recipe, Step, parse_recipe, recipe_to_tom
 from outcrop.errors import InputError, ModelError, OutcropError, RecipeError
 from outcrop.estimator import Estimator
 from outcrop.features import TRANSFORMS
+from outcrop.front import Front
 from outcrop.preprocess import SCALERS
 from outcrop.products.legend import (
     Legend,
@@ -30,7 +31,9 @@ from outcrop.products.legend import (
 from outcrop.reduction import REDUCERS
 from outcrop.refinement import FILTERS
 from outcrop.registry import Registry
+from outcrop.sample import Sample
 from outcrop.sensors.base import Band
+from outcrop.smoothing import SMOOTHERS
 
 FORMAT = 1
 
@@ -44,7 +47,7 @@ class Model:
     bands : tuple of Band
         In the order of the columns that the scaler was fitted on.
     recipe : Recipe
-    scaler, reducer, clusterer : Estimator
+    scaler, smoother, reducer, clusterer : Estimator
         Fitted.
     numbers : tuple of int
         The unit's number of each cluster, increasing, so that a tie between clusters goes to
@@ -56,15 +59,20 @@ class Model:
     bands: tuple[Band, ...]
     recipe: Recipe
     scaler: Estimator
+    smoother: Estimator
     reducer: Estimator
     clusterer: Estimator
     numbers: tuple[int, ...]
     legend: Legend
 
-    def codes(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Reduce valid rows (n, bands) to codes (n, d)."""
-        features = TRANSFORMS.load(self.recipe.features.transform)(rows)
-        codes: NDArray[np.float32] = self.reducer.transform(self.scaler.transform(features))
+    @property
+    def front(self) -> Front:
+        """What turns blocks of a scene into features."""
+        return Front(self.recipe.features.transform, self.scaler, self.smoother)
+
+    def codes(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Reduce features (n, columns), as `front` gives them, to codes (n, d)."""
+        codes: NDArray[np.float32] = self.reducer.transform(features)
         return codes
 
     def assign(self, codes: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -72,6 +80,11 @@ class Model:
         numbers = np.asarray(self.numbers, np.uint8)
         assigned: NDArray[np.uint8] = numbers[self.clusterer.predict(codes)]
         return assigned
+
+    def evidence(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the log evidence (n, k) of each unit, in the order of ``numbers``."""
+        evidence: NDArray[np.float32] = self.clusterer.evidence(codes)
+        return evidence
 
     @property
     def filters(self) -> tuple[Any, ...]:
@@ -112,7 +125,7 @@ class Model:
 
         arrays: dict[str, NDArray[Any]] = {}
         parts: dict[str, Any] = {}
-        for part in ("scaler", "reducer", "clusterer"):
+        for part in ("scaler", "smoother", "reducer", "clusterer"):
             facts, own = getattr(self, part).to_state()
             parts[part] = facts
             arrays |= {f"{part}.{k}": np.ascontiguousarray(v) for k, v in own.items()}
@@ -162,6 +175,7 @@ class Model:
                 bands=tuple(Band(**b) for b in text["bands"]),
                 recipe=recipe,
                 scaler=_restore("scaler", SCALERS, recipe.preprocess.scale, text, arrays),
+                smoother=_restore("smoother", SMOOTHERS, recipe.smooth.name, text, arrays),
                 reducer=_restore("reducer", REDUCERS, recipe.reducer.name, text, arrays),
                 clusterer=_restore("clusterer", CLUSTERERS, recipe.clusterer.name, text, arrays),
                 numbers=tuple(text["numbers"]),
@@ -198,19 +212,52 @@ def _restore(
     return estimator
 
 
+def fit_front(sample: Sample, bands: tuple[Band, ...], recipe: Recipe) -> Front:
+    """Fit scaling and smoothing to a sample of the bands.
+
+    Raises
+    ------
+    InputError
+        If the transform needs reflectance and the bands are not.
+    """
+    transform = recipe.features.transform
+    if transform != "none":
+        _require_reflectance(bands, transform)
+    scaler = SCALERS.load(recipe.preprocess.scale)()
+    front = Front(transform, scaler.fit(TRANSFORMS.load(transform)(sample.rows)), None)
+    scaled, neighbours = scaled_pairs(front, sample)
+    smoother = _build(SMOOTHERS, recipe.smooth, recipe.run.seed)
+    return dataclasses.replace(front, smoother=smoother.fit(scaled, neighbours=neighbours))
+
+
+def scaled_pairs(front: Front, sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return a sample's rows and neighbours as scaled features, not smoothed."""
+    neighbours = np.full_like(sample.neighbours, np.nan)
+    known = np.isfinite(sample.neighbours).all(axis=1)
+    if known.any():
+        neighbours[known] = front.scaled(sample.neighbours[known])
+    return front.scaled(sample.rows), neighbours
+
+
 def fit_model(
-    rows: NDArray[np.float32],
+    sample: Sample,
+    features: Sample,
+    front: Front,
     bands: tuple[Band, ...],
     recipe: Recipe,
     *,
     like: Legend | None = None,
 ) -> Model:
-    """Fit a recipe to valid rows.
+    """Fit a recipe to a sample.
 
     Parameters
     ----------
-    rows : ndarray of float32, shape (n, bands)
-        A sample of the scene, without NaN.
+    sample : Sample
+        Of the bands.
+    features : Sample
+        The same pixels' features, as ``front`` gives them.
+    front : Front
+        See `fit_front`.
     bands : tuple of Band
     recipe : Recipe
     like : Legend, optional
@@ -221,26 +268,24 @@ def fit_model(
     InputError
         If a step needs what the bands do not have, or there are fewer rows than units.
     """
-    if recipe.features.transform != "none":
-        _require_reflectance(bands, recipe.features.transform)
-    features = TRANSFORMS.load(recipe.features.transform)(rows)
-    scaler = SCALERS.load(recipe.preprocess.scale)().fit(features)
-    scaled = scaler.transform(features)
     seed = recipe.run.seed
     reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device)
-    reducer = _fitted(reducer, recipe.reducer, scaled)
+    beside = {"neighbours": features.neighbours} if _needs_neighbours(reducer) else {}
+    reducer = _fitted(reducer, recipe.reducer, features.rows, **beside)
     clusterer = _build(CLUSTERERS, recipe.clusterer, seed)
-    clusterer = _fitted(clusterer, recipe.clusterer, reducer.transform(scaled))
-    means = _means(rows, clusterer.labels_)
+    clusterer = _fitted(clusterer, recipe.clusterer, reducer.transform(features.rows))
+    means = _means(sample.rows, clusterer.labels_)
     order, legend = _number(means, bands, np.bincount(clusterer.labels_), like)
     clusterer.reorder(order)
     numbers = tuple(u.number for u in legend.units)
     resolved = dataclasses.replace(
         recipe,
+        smooth=_resolved(recipe.smooth, front.smoother),
         reducer=_resolved(recipe.reducer, reducer),
         clusterer=_resolved(recipe.clusterer, clusterer),
     )
-    return Model(bands, resolved, scaler, reducer, clusterer, numbers, legend)
+    fitted = (front.scaler, front.smoother, reducer, clusterer)
+    return Model(bands, resolved, *fitted, numbers, legend)
 
 
 def _resolved(step: Step, estimator: Estimator) -> Step:
@@ -261,10 +306,16 @@ def _build(table: Registry, step: Step, seed: int, **extra: Any) -> Estimator:
     return estimator
 
 
-def _fitted(estimator: Estimator, step: Step, rows: NDArray[np.float32]) -> Estimator:
+def _needs_neighbours(estimator: Estimator) -> bool:
+    return bool(getattr(estimator, "needs_neighbours", False))
+
+
+def _fitted(
+    estimator: Estimator, step: Step, rows: NDArray[np.float32], **beside: Any
+) -> Estimator:
     """Fit, and turn what the libraries say of a bad parameter into one of our errors."""
     try:
-        fitted: Estimator = estimator.fit(rows)
+        fitted: Estimator = estimator.fit(rows, **beside)
     except OutcropError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:

@@ -18,7 +18,8 @@ from outcrop.applying import Applied, apply_model
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError, SceneError
-from outcrop.model import Model, fit_model
+from outcrop.front import Front
+from outcrop.model import Model, fit_front, fit_model, scaled_pairs
 from outcrop.opening import open_sources
 from outcrop.products import mask
 from outcrop.products.legend import Legend
@@ -217,12 +218,15 @@ def _fit(
     progress = report("Sampling")
     sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
     notes += _sample_notes(source, sample)
+    with limited_threads(run.fit_threads):
+        front = fit_front(sample, source.bands, recipe)
+    features = features_of(source, sample, front, recipe, report)
     report("Fitting")
     started = time.perf_counter()
     with limited_threads(run.fit_threads):
-        model = fit_model(sample.rows, source.bands, recipe, like=like)
+        model = fit_model(sample, features, front, source.bands, recipe, like=like)
         seconds = time.perf_counter() - started
-        scores = internal_scores(model.codes(sample.rows), model.clusterer.labels_, run.seed)
+        scores = internal_scores(model.codes(features.rows), model.clusterer.labels_, run.seed)
     facts = {
         "fitted_pixels": len(sample.rows),
         "fit_seconds": round(seconds, 2),
@@ -231,6 +235,20 @@ def _fit(
         "training": getattr(model.reducer, "history_", []),
     }
     return model, notes, facts
+
+
+def features_of(
+    source: Source, sample: Sample, front: Front, recipe: Recipe, report: Reporter = silent
+) -> Sample:
+    """Return the features of a sample's pixels: with smoothing, from the scene around them."""
+    run = recipe.run
+    if front.halo:
+        return draw(
+            [source], run.sample, seed=run.seed, prepare=front, threads=run.threads,
+            progress=report("Smoothing"),
+        )  # fmt: skip
+    rows, neighbours = scaled_pairs(front, sample)
+    return dataclasses.replace(sample, rows=rows, neighbours=neighbours)
 
 
 def _notes(source: Source) -> list[str]:

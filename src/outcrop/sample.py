@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,9 @@ class Sample:
         Scene, row and column of each.
     seen, valid : int
         Pixels that were looked at, and those of them with data in every band.
+    neighbours : ndarray of float32, shape (n, bands)
+        The pixel to the right of each or, in every second place, the one below; the other of
+        the two where that has no data, NaN where neither has any.
     finite : ndarray of int64, shape (bands,)
         Pixels seen with data, by band.
     zero : int
@@ -42,11 +45,23 @@ class Sample:
     """
 
     rows: NDArray[np.float32]
+    neighbours: NDArray[np.float32]
     positions: NDArray[np.int64]
     seen: int
     valid: int
     finite: NDArray[np.int64]
     zero: int
+
+
+class Prepare(Protocol):
+    """Turns bands (band, y, x) into features (feature, y, x) with NaN in the same places."""
+
+    @property
+    def halo(self) -> int:
+        """Pixels of context that the features of a block need on each side."""
+        ...
+
+    def __call__(self, data: NDArray[np.float32], /) -> NDArray[np.float32]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -56,15 +71,24 @@ class _Draw:
     scene: int
     seed: int
     most: int
+    prepare: Prepare | None
 
     def __call__(self, data: NDArray[np.float32], block: Block) -> list[_Part]:
+        features = data if self.prepare is None else self.prepare(data)
         return [
-            self._tile(data[:, *tile.inside(block.outer)], place, (tile.row, tile.col))
+            self._tile(
+                data[:, *tile.inside(block.outer)], features[:, *tile.inside(block.outer)],
+                place, (tile.row, tile.col),
+            )
             for place, tile in engine.tiles(block.core)
-        ]
+        ]  # fmt: skip
 
     def _tile(
-        self, data: NDArray[np.float32], place: tuple[int, int], corner: tuple[int, int]
+        self,
+        data: NDArray[np.float32],
+        features: NDArray[np.float32],
+        place: tuple[int, int],
+        corner: tuple[int, int],
     ) -> _Part:
         mask = valid_mask(data)
         index = np.flatnonzero(mask)
@@ -77,10 +101,10 @@ class _Draw:
         flat = index[chosen]
         row, col = np.divmod(flat, data.shape[2])
         scene = np.full(len(flat), self.scene)
-        rows = np.ascontiguousarray(data.reshape(len(data), -1)[:, flat].T)
         return _Part(
             keys=keys,
-            rows=rows,
+            rows=np.ascontiguousarray(features[:, row, col].T),
+            neighbours=_neighbours(features, row, col),
             positions=np.stack([scene, row + corner[0], col + corner[1]], axis=1).astype(np.int64),
             seen=mask.size,
             valid=len(index),
@@ -89,10 +113,24 @@ class _Draw:
         )
 
 
+def _neighbours(
+    data: NDArray[np.float32], row: NDArray[np.intp], col: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return a neighbour (n, bands) within the tile for each pixel."""
+    around = np.pad(data, ((0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    right, below = around[:, row, col + 1].T, around[:, row + 1, col].T
+    # Both directions have their turn: detectors differ across the track, lines along it.
+    even = ((row + col) % 2 == 0)[:, None]
+    first, second = np.where(even, right, below), np.where(even, below, right)
+    some = np.where(np.isfinite(first).all(axis=1, keepdims=True), first, second)
+    return np.where(np.isfinite(some).all(axis=1, keepdims=True), some, np.float32(np.nan))
+
+
 @dataclass(frozen=True)
 class _Part:
     keys: NDArray[np.float64]
     rows: NDArray[np.float32]
+    neighbours: NDArray[np.float32]
     positions: NDArray[np.int64]
     seen: int
     valid: int
@@ -107,6 +145,7 @@ class _Part:
         return _Part(
             self.keys[keep],
             self.rows[keep],
+            self.neighbours[keep],
             self.positions[keep],
             self.seen,
             self.valid,
@@ -119,6 +158,7 @@ def _join(parts: Sequence[_Part]) -> _Part:
     return _Part(
         np.concatenate([p.keys for p in parts]),
         np.concatenate([p.rows for p in parts]),
+        np.concatenate([p.neighbours for p in parts]),
         np.concatenate([p.positions for p in parts]),
         sum(p.seen for p in parts),
         sum(p.valid for p in parts),
@@ -132,6 +172,7 @@ def draw(
     n: int | Literal["all"],
     *,
     seed: int = 0,
+    prepare: Prepare | None = None,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sample:
@@ -144,6 +185,9 @@ def draw(
         Pixels wanted; fewer come back if there are no more.
     seed : int
         Decides which, together with the tile that a pixel lies in.
+    prepare : callable, optional
+        Makes features of the bands, which ``rows`` and ``neighbours`` then hold. The pixels
+        are the same with it as without.
     threads, progress
         As for `engine.run`.
 
@@ -161,7 +205,8 @@ def draw(
     rng = np.random.default_rng([seed, 0xB10C])
     visits = []
     for scene, source in enumerate(sources):
-        blocks = engine.cut(source.grid.shape, TILE, striped=source.striped)
+        halo = prepare.halo if prepare else 0
+        blocks = engine.cut(source.grid.shape, TILE, halo=halo, striped=source.striped)
         visits += [(scene, block) for block in blocks]
     order = rng.permutation(len(visits))
     wanted = None if n == "all" else n
@@ -173,7 +218,7 @@ def draw(
         for scene, source in enumerate(sources):
             blocks = [visits[i][1] for i in batch if visits[i][0] == scene]
             if blocks:
-                _visit(source, scene, blocks, collected, wanted, seed, threads, progress)
+                _visit(source, scene, blocks, collected, wanted, seed, prepare, threads, progress)
         done += len(batch)
     return _finish(sources, collected, wanted)
 
@@ -189,6 +234,7 @@ def _visit(
     collected: list[_Part],
     wanted: int | None,
     seed: int,
+    prepare: Prepare | None,
     threads: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
@@ -199,7 +245,7 @@ def _visit(
         if wanted is not None and sum(len(p.keys) for p in collected) > 2 * wanted:
             collected[:] = [_join(collected).kept(wanted)]
 
-    work = _Draw(scene, seed, most)
+    work = _Draw(scene, seed, most, prepare)
     engine.run(source, work, sink, blocks=blocks, threads=threads, progress=progress)
 
 
@@ -243,6 +289,7 @@ def _finish(sources: Sequence[Source], parts: Sequence[_Part], wanted: int | Non
     place = np.lexsort(whole.positions.T[::-1])
     return Sample(
         whole.rows[place],
+        whole.neighbours[place],
         whole.positions[place],
         whole.seen,
         whole.valid,

@@ -177,3 +177,15 @@ def test_units_without_rows_are_left_out_with_a_warning(name, monkeypatch):
     assert fitted.n_units_ == 4
     assert sorted(np.unique(fitted.labels_)) == [0, 1, 2, 3]
     np.testing.assert_array_equal(fitted.predict(rows), fitted.labels_)
+
+
+@every_entry
+def test_evidence_speaks_for_the_unit_that_is_predicted(name):
+    rows, _ = blobs(9000)
+    fitted = fit(name, rows, n_units=4)
+    evidence = fitted.evidence(rows)
+    assert evidence.shape == (9000, 4)
+    assert evidence.dtype == np.float32
+    np.testing.assert_array_equal(evidence.max(axis=1), 0)
+    np.testing.assert_array_equal(evidence.argmax(axis=1), fitted.predict(rows))
+    np.testing.assert_array_equal(fitted.evidence(rows[:10]), evidence[:10])

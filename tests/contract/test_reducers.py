@@ -14,6 +14,7 @@ from outcrop.reduction import REDUCERS
 
 CASES = [(name, {}) for name in REDUCERS] + [
     ("pca", {"whiten": True}),
+    ("mnf", {"whiten": True}),
     ("autoencoder", {"whiten": True}),
     ("stacked", {"design": "nagar2024"}),
 ]
@@ -75,7 +76,7 @@ def test_seed_decides(name, params):
         make(name, params, random_state=seed).fit(rows).transform(rows) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
-    assert np.array_equal(first, other) == (name in {"none", "pca"})
+    assert np.array_equal(first, other) == (name in {"none", "pca", "mnf"})
 
 
 @every_case

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
-from outcrop.config import Recipe, Step, load_recipe, with_step
+from outcrop.clustering import CLUSTERERS
+from outcrop.config import Preprocess, Recipe, Step, load_recipe, with_step
 from outcrop.pipeline import map_scenes
+from outcrop.reduction import REDUCERS
 from outcrop.sensors import Band
 from outcrop.source import ArraySource
 from rasters import blobs
@@ -61,8 +63,8 @@ def test_no_data_in_is_zero_out_and_nothing_else_is(tmp_path_factory, rows, cols
     np.testing.assert_array_equal(np.asarray(result.units) != 0, valid)
 
 
-@pytest.mark.parametrize("reducer", ["none", "pca", "autoencoder", "stacked"])
-@pytest.mark.parametrize("clusterer", ["kmeans", "mixture"])
+@pytest.mark.parametrize("reducer", list(REDUCERS))
+@pytest.mark.parametrize("clusterer", list(CLUSTERERS))
 def test_the_map_does_not_depend_on_blocks_threads_or_storage(tmp_path, reducer, clusterer):
     source = scene((1100, 1300), seed=3, holes=0.05)
     recipe = dataclasses.replace(
@@ -78,7 +80,29 @@ def test_the_map_does_not_depend_on_blocks_threads_or_storage(tmp_path, reducer,
     assert first.legend == second.legend == third.legend
 
 
-@pytest.mark.parametrize("name", ["default", "nagar2024"])
+@pytest.mark.parametrize("clusterer", list(CLUSTERERS))
+def test_nor_does_it_with_smoothing_and_evidence(tmp_path, clusterer):
+    source = scene((600, 1050), seed=4, holes=0.05)
+    recipe = dataclasses.replace(
+        FAST,
+        preprocess=Preprocess("log"),
+        smooth=Step("bilateral", {"radius": 2}),
+        reducer=Step("mnf"),
+        clusterer=Step(clusterer, {"n_units": 5, "n_init": 1, "max_iter": 10}),
+        refine=(Step("potts", {"updates": 3}), Step("majority", {"size": 3}), Step("potts")),
+    )
+    recipe = with_run(recipe, sample=3000)
+    first = run(source, with_run(recipe, block=512, threads=1), tmp_path / "a")
+    second = run(source, with_run(recipe, block=1024, threads=3), tmp_path / "b")
+    striped = dataclasses.replace(source, striped=True)
+    third = run(striped, with_run(recipe, block=512, threads=2), tmp_path / "c")
+    assert digest(first) == digest(second) == digest(third)
+    np.testing.assert_array_equal(
+        np.asarray(first.units) != 0, np.isfinite(source.data).all(axis=0)
+    )
+
+
+@pytest.mark.parametrize("name", ["default", "nagar2024", "stacked"])
 def test_same_seed_same_map_other_seed_other_model(tmp_path, name):
     source = scene((120, 150), seed=1)
     recipe = load_recipe(name)

@@ -65,7 +65,7 @@ def test_everything_set_comes_back(tmp_path):
         ({"clusterer": {"name": "dbscan"}}, "unknown clusterer 'dbscan'"),
         ({"refine": {"name": "majority"}}, "double brackets"),
         ({"refine": [{"name": "median"}]}, "known: majority"),
-        ({"preprocess": {"scale": "robust"}}, "known: minmax, none, standard"),
+        ({"preprocess": {"scale": "robust"}}, "known: log, minmax, none, standard"),
         ({"features": {"transform": "sqrt"}}, "known: log, none"),
     ],
 )

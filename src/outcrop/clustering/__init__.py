@@ -9,6 +9,7 @@ CLUSTERERS = Registry(
     {
         "kmeans": "outcrop.clustering.kmeans:KMeans",
         "mixture": "outcrop.clustering.mixture:Mixture",
+        "student": "outcrop.clustering.student:StudentMixture",
     },
 )
 

@@ -24,7 +24,8 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
 
     A subclass takes the parameters named here and defines ``_train(rows, n_units, seed)``,
     ``_unit(batch)`` (the 0-based unit of each row of a batch, ties to the lowest),
-    ``_inertia(rows)`` and, for mixtures, ``_bic(rows)``.
+    ``_evidence(batch)`` (what speaks for each unit, as a log likelihood), ``_inertia(rows)``
+    and, for mixtures, ``_bic(rows)``.
     """
 
     _facts: ClassVar[tuple[str, ...]] = ("n_features_in_", "n_units_", "n_iter_", "selection_")
@@ -77,7 +78,24 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         check_is_fitted(self, "n_units_")
         return self._assign(validate_data(self, X, dtype=np.float32, reset=False))
 
+    def evidence(self, X: ArrayLike) -> Rows:
+        """Return the log evidence of each unit, shape (n, n_units_).
+
+        But for a constant of each row. The row's own unit has the most, to rounding.
+        """
+        check_is_fitted(self, "n_units_")
+        rows = validate_data(self, X, dtype=np.float32, reset=False)
+        return in_batches(self._relative_evidence, rows, self.n_units_)
+
+    def _relative_evidence(self, batch: Rows) -> NDArray[np.float64]:
+        """About each row's largest: in float32 the differences keep their digits."""
+        log = self._evidence(batch)
+        return np.asarray(log - log.max(axis=1, keepdims=True))
+
     def _train(self, rows: Rows, n_units: int, seed: int) -> None:
+        raise NotImplementedError
+
+    def _evidence(self, batch: Rows) -> NDArray[np.float64]:
         raise NotImplementedError
 
     def _unit(self, batch: Rows) -> NDArray[np.intp]:

@@ -35,6 +35,9 @@ class KMeans(Clusterer):
     Attributes
     ----------
     cluster_centers_ : ndarray of float32, shape (n_units_, columns)
+    variance_ : ndarray of float64, shape ()
+        Of the rows about their centres, a column: with it k-means is the hard version of a
+        mixture of spheres, and its distances are evidence.
     labels_ : ndarray of int32, shape (n,)
         0-based unit of each row of the fit.
     n_units_, n_iter_ : int
@@ -42,7 +45,7 @@ class KMeans(Clusterer):
         The numbers compared, their scores, ``chosen`` and ``rule``; see `selection.select`.
     """
 
-    _arrays: ClassVar[tuple[str, ...]] = ("cluster_centers_",)
+    _arrays: ClassVar[tuple[str, ...]] = ("cluster_centers_", "variance_")
     _by_unit: ClassVar[tuple[str, ...]] = ("cluster_centers_",)
 
     def __init__(
@@ -68,10 +71,14 @@ class KMeans(Clusterer):
     def _train(self, rows: Rows, n_units: int, seed: int) -> None:
         model = lloyd(rows, n_units, seed, n_init=self.n_init, max_iter=self.max_iter, tol=self.tol)
         self.cluster_centers_ = np.asarray(model.cluster_centers_, np.float32)
+        self.variance_ = np.asarray(max(model.inertia_ / rows.size, np.finfo(np.float32).tiny))
         self.n_iter_ = int(model.n_iter_)
 
     def _unit(self, batch: Rows) -> NDArray[np.intp]:
         return nearest(batch, self.cluster_centers_)
+
+    def _evidence(self, batch: Rows) -> NDArray[np.float64]:
+        return np.asarray(_distances(batch, self.cluster_centers_) / (-2.0 * self.variance_))
 
     def _inertia(self, rows: Rows) -> float:
         return inertia(rows, self.cluster_centers_[self._assign(rows)])
@@ -84,12 +91,16 @@ def lloyd(rows: Rows, n_units: int, seed: int, **settings: Any) -> Any:
 
 def nearest(batch: Rows, centers: Rows) -> NDArray[np.intp]:
     """Return the index of the nearest centre for rows of shape (n, columns)."""
+    return np.asarray(_distances(batch, centers).argmin(axis=1))  # the lowest of ties
+
+
+def _distances(batch: Rows, centers: Rows) -> Rows:
+    """Return squared distances (n, centres) but for what all centres of a row share."""
     # About the centres' own mean, for the squares' difference to keep its digits.
     origin = centers.mean(axis=0)
     moved = centers - origin
-    # |x - c|² less |x|², which is the same for every centre; argmin takes the lowest of ties.
-    apart = (moved * moved).sum(axis=1) - 2 * ((batch - origin) @ moved.T)
-    return np.asarray(apart.argmin(axis=1))
+    # |x - c|² less |x|², which is the same for every centre.
+    return np.asarray((moved * moved).sum(axis=1) - 2 * ((batch - origin) @ moved.T))
 
 
 def inertia(rows: Rows, centers: Rows) -> float:

@@ -118,6 +118,9 @@ class Mixture(Clusterer):
             setattr(self, name, getattr(model, name))
         self.n_iter_ = int(model.n_iter_)
 
+    def _evidence(self, batch: Rows) -> Doubles:
+        return self._log_density(batch)
+
     def _unit(self, batch: Rows) -> NDArray[np.intp]:
         return np.asarray(self._log_density(batch).argmax(axis=1))
 

@@ -10,6 +10,7 @@ SCALERS = Registry(
         "none": "outcrop.preprocess.scale:NoScaler",
         "minmax": "outcrop.preprocess.scale:MinMaxScaler",
         "standard": "outcrop.preprocess.scale:StandardScaler",
+        "log": "outcrop.preprocess.log:LogScaler",
     },
 )
 

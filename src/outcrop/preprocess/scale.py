@@ -31,8 +31,13 @@ class _Scaler(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
         """Scale rows (n, bands) to float32."""
         check_is_fitted(self)
         rows = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        scaled: NDArray[np.float32] = ((rows - self.shift_) / self.range_).astype(np.float32)
+        values = self._before(rows)
+        scaled: NDArray[np.float32] = ((values - self.shift_) / self.range_).astype(np.float32)
         return scaled
+
+    def _before(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return what is shifted and divided: here the rows themselves."""
+        return rows
 
     def _measure(
         self, rows: NDArray[np.float64]

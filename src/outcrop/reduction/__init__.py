@@ -9,6 +9,7 @@ REDUCERS = Registry(
     {
         "none": "outcrop.reduction.identity:Identity",
         "pca": "outcrop.reduction.pca:PCA",
+        "mnf": "outcrop.reduction.mnf:MNF",
         "autoencoder": "outcrop.reduction.autoencoder:Autoencoder",
         "stacked": "outcrop.reduction.stacked:StackedAutoencoder",
     },

@@ -1,0 +1,49 @@
+"""From bands to the features that the reducer sees: transform, scaling, smoothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.estimator import Estimator
+from outcrop.features import TRANSFORMS
+from outcrop.source import valid_mask
+
+
+@dataclass(frozen=True)
+class Front:
+    """What turns a block of a scene into features.
+
+    Parameters
+    ----------
+    transform : str
+        Entry of `TRANSFORMS`.
+    scaler, smoother : Estimator
+        Fitted.
+    """
+
+    transform: str
+    scaler: Estimator
+    smoother: Any
+
+    @property
+    def halo(self) -> int:
+        """Pixels of context that the features of a block need on each side."""
+        return int(self.smoother.halo)
+
+    def scaled(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Transform and scale rows (n, bands), each by itself."""
+        features: NDArray[np.float32] = self.scaler.transform(TRANSFORMS.load(self.transform)(rows))
+        return features
+
+    def __call__(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn bands (band, y, x) into features (feature, y, x), NaN where a band has none."""
+        mask = valid_mask(data)
+        cube = np.full((*mask.shape, len(data)), np.nan, np.float32)
+        if mask.any():
+            cube[mask] = self.scaled(np.ascontiguousarray(data[:, mask].T))
+            cube = self.smoother(cube)
+        return cube.transpose(2, 0, 1)

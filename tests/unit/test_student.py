@@ -1,0 +1,71 @@
+"""The robust mixture."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+
+from outcrop.clustering.student import StudentMixture
+from outcrop.errors import InputError
+
+
+def sheets(n=3000, seed=0):
+    """Two long, thin units side by side."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(2, size=n)
+    rows = np.stack([rng.normal(0, 2, n), truth * 4 + rng.normal(0, 0.4, n)], axis=1)
+    return rows.astype(np.float32), truth
+
+
+def test_without_tails_and_pooling_it_is_a_gaussian_mixture():
+    rows, _ = sheets()
+    mine = StudentMixture(2, freedom=1e7, pooling=0, tol=1e-7, random_state=0).fit(rows)
+    theirs = GaussianMixture(2, tol=1e-7, random_state=0, max_iter=300,
+                             means_init=mine.means_).fit(rows)  # fmt: skip
+    np.testing.assert_allclose(mine.means_, theirs.means_, atol=1e-2)
+    scales = np.linalg.inv(mine.factors_ @ mine.factors_.transpose(0, 2, 1))
+    np.testing.assert_allclose(scales, theirs.covariances_, rtol=0.01, atol=0.01)
+    np.testing.assert_allclose(mine._bic(rows), theirs.bic(rows), rtol=1e-3)
+
+
+def test_shapes_are_learnt():
+    rows, truth = sheets()
+    assert adjusted_rand_score(truth, StudentMixture(2, random_state=0).fit(rows).labels_) > 0.95
+
+
+def test_outliers_move_a_unit_little():
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, 1, (500, 2)), rng.normal(12, 1, (500, 2))])
+    spoilt = rows.copy()
+    spoilt[:25] += 10 * rng.normal(size=(25, 2))
+    moved = {}
+    for freedom in (3.0, 1e6):
+        means = StudentMixture(2, freedom=freedom, random_state=0).fit(spoilt).means_
+        moved[freedom] = np.abs(np.sort(means, axis=0) - [[0, 0], [12, 12]]).max()
+    assert moved[3.0] < 0.7 * moved[1e6]
+
+
+def test_pooling_draws_the_shapes_together():
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, 0.3, (400, 2)), rng.normal(9, 2.0, (400, 2))])
+
+    def ratio(pooling):
+        fitted = StudentMixture(2, pooling=pooling, random_state=0).fit(rows)
+        sizes = np.abs(np.linalg.det(fitted.factors_))
+        return sizes.max() / sizes.min()
+
+    assert ratio(0) > 5 * ratio(3) > 5 * 0.9
+    assert ratio(1000) == pytest.approx(1, abs=0.05)
+
+
+def test_it_is_fitted_on_a_part_of_many_rows():
+    rows, truth = sheets(5000)
+    fitted = StudentMixture(2, n_fit_rows=500, random_state=0).fit(rows)
+    assert len(fitted.labels_) == 5000
+    assert adjusted_rand_score(truth, fitted.labels_) > 0.9
+
+
+@pytest.mark.parametrize("params", [{"freedom": 0}, {"freedom": float("nan")}, {"pooling": -1}])
+def test_out_of_range(params):
+    with pytest.raises(InputError, match=r"freedom is .* and pooling"):
+        StudentMixture(2, **params).fit(sheets(100)[0])
