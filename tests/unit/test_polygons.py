@@ -238,6 +238,18 @@ def test_a_full_disk_is_noticed_whenever_it_fills(tmp_path, share):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def test_many_writes_make_one_layer(tmp_path, monkeypatch):
+    grid = GeoBox((1100, 12), NORTH_UP, "EPSG:32754")
+    labels = random_labels((1100, 12), 3, 0.1, 1)
+    write_map(tmp_path, labels, grid)
+    monkeypatch.setattr("outcrop.products.polygons.BATCH", 1)
+    count = write_polygons(tmp_path, legend(labels), grid, row_areas(grid))
+    frame = pyogrio.read_dataframe(tmp_path / "units.gpkg", layer="units")
+    assert len(frame) == count
+    assert frame.geometry.area.sum() == frame["area"].sum() == (labels > 0).sum() * 900
+    assert frame["strat_order"].isna().all()
+
+
 def test_too_many_are_counted_and_not_written(tmp_path, monkeypatch):
     grid = GeoBox((5, 6), NORTH_UP, "EPSG:32754")
     labels = random_labels((5, 6), 3, 0.1, 1)

@@ -42,14 +42,14 @@ def mapped(source, folder, min_area, **run):
 
 
 def test_map_and_legend_are_the_sieved_ones_for_any_block(tmp_path):
-    source = scene((1100, 1300))
+    source = scene((600, 700))
     _, raw = mapped(source, tmp_path / "raw", 0.0)
     expected = np.zeros_like(raw)
 
     def keep(row, part):
         expected[row : row + len(part)] = part
 
-    sieve(lambda row, height: raw[row : row + height], keep, raw.shape, np.ones(1100), 12)
+    sieve(lambda row, height: raw[row : row + height], keep, raw.shape, np.ones(600), 12)
     assert (expected != raw).mean() > 0.01
     a, first = mapped(source, tmp_path / "a", 12 * 900.0, block=512, threads=1)
     b, _ = mapped(source, tmp_path / "b", 12 * 900.0, block=1024, threads=2)
@@ -73,6 +73,8 @@ def test_without_crs_it_counts_pixels(tmp_path):
     assert main([*argv, "--min-area", "4800"]) == 0
     with rasterio.open(tmp_path / "o" / "units.tif") as dataset:
         assert len(np.unique(dataset.read(1))) == 1, "one area is all that is left"
+    page = (tmp_path / "o" / "report.html").read_text("utf-8")
+    assert "areas under 4800 pixels joined to a neighbour" in page
 
 
 @pytest.mark.parametrize("value", [-1.0, float("inf"), float("nan")])

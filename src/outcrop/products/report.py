@@ -67,7 +67,7 @@ def render(
         version=__version__,
         scene=metrics["scene"],
         folder="OUT",
-        method=_method(recipe),
+        method=_method(recipe, legend.area_unit),
         notes=metrics["notes"],
         mapped_units=metrics["units"],
         bands=bands,
@@ -129,11 +129,14 @@ def _say_band(band: Band) -> str:
     return f"{band.name}{um}"
 
 
-def _method(recipe: Recipe) -> str:
+def _method(recipe: Recipe, area_unit: str) -> str:
     steps = [f"{recipe.preprocess.scale} scaling", f"reducer {recipe.reducer.name}"]
     if recipe.features.transform != "none":
         steps.insert(0, f"{recipe.features.transform} of the bands")
     steps += [f"clusterer {recipe.clusterer.name}", *(f"{s.name} filter" for s in recipe.refine)]
+    if recipe.products.min_area:
+        unit = "m²" if area_unit == "m2" else "pixels"
+        steps.append(f"areas under {recipe.products.min_area:g} {unit} joined to a neighbour")
     return ", ".join(steps)
 
 
