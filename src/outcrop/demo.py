@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from outcrop.config import load_recipe
+from outcrop.config import load_recipe, with_step
 from outcrop.pipeline import Reporter, Result, map_scenes, silent
 from outcrop.publish import check_free, staged
 
@@ -60,8 +61,6 @@ def simulate_into(
 
 
 def _describe(**facts: Any) -> str:
-    import json
-
     return json.dumps({"outcrop": "simulated scene", **facts}, indent=1) + "\n"
 
 
@@ -69,6 +68,8 @@ def run_demo(
     out: Path, *, seed: int = 0, overwrite: bool = False, report: Reporter = silent
 ) -> tuple[Result, Evaluation]:
     """Simulate a Landsat 8 scene into ``OUT/scene``, map it into ``OUT/map``, and evaluate it.
+
+    The map gets as many units as the scene has rocks, and is fitted without their labels.
 
     Returns
     -------
@@ -82,8 +83,12 @@ def run_demo(
     check_free(out / "map", overwrite=overwrite)
     scene, truth = simulate_into(out / "scene", "landsat8", seed=seed, overwrite=overwrite)
     recipe = load_recipe()
+    # As many units as there are rocks: with another number, one-to-one accuracy would mostly
+    # tell how well the number was guessed.
+    facts = json.loads((out / "scene" / "simulation.json").read_text("utf-8"))
     recipe = dataclasses.replace(
         recipe,
+        clusterer=with_step(recipe.clusterer, n_units=len(facts["units"])),
         input=dataclasses.replace(recipe.input, sensor="landsat8"),
         products=dataclasses.replace(recipe.products, title="Outcrop demo: a simulated scene"),
         run=dataclasses.replace(recipe.run, seed=seed),

@@ -1,5 +1,6 @@
 """What a geologist writes into a legend, followed through the products of the next map."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -23,7 +24,8 @@ def filled(tmp_path_factory):
     facts = json.loads(path.read_text("utf-8"))
     facts["units"][1] |= {"name": "Red beds", "lithology": {"id": "", "label": "mudstone"}}
     path.write_text(json.dumps(facts), "utf-8")
-    map_scenes([scene], recipe, folder / "b", like=folder / "a")
+    again = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, like=str(folder / "a")))
+    map_scenes([scene], again, folder / "b")
     return folder / "a", folder / "b"
 
 
