@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"registry", "recipes", "timespan"},
     {"reasons"},
-    {"sensors", "config", "source", "quality", "regrid", "opening", "aoi"},
+    {"sensors", "config", "source", "mosaic", "quality", "regrid", "opening", "aoi"},
     {"grid", "cube", "engine"},
     {"sample", "describing"},
     {"estimator"},
@@ -30,6 +30,7 @@ LAYERS = [
     {"pipeline"},
     {"api"},
     {"demo"},
+    {"cli_options", "cli_output", "cli_parsing"},
     {"cli"},
     {"__main__"},
 ]

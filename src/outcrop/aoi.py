@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outcrop.errors import SceneError
-from outcrop.source import MaskedSource, Source, Window
+from outcrop.mosaic import MaskedSource
+from outcrop.source import Source, Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

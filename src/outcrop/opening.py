@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from outcrop.aoi import clip
 from outcrop.config import Input
+from outcrop.mosaic import mosaic
 from outcrop.quality import Masks, with_masks
 from outcrop.sensors.generic import open_raster
 from outcrop.sensors.products import recognise
-from outcrop.source import Source, mosaic
+from outcrop.source import Source
 
 
 def open_source(scene: str, options: Input | None = None, masks: Masks | None = None) -> Source:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
-from outcrop.reasons import CLEAR, FILL, OUTSIDE
+from outcrop.reasons import CLEAR, FILL
 from outcrop.sensors.base import Band
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ class RasterSource:
     bands: tuple[Band, ...]
     files: tuple[BandFile, ...]
     striped: bool = False
+    masked: bool = True
     _open: Any = field(default_factory=threading.local, repr=False, compare=False)
 
     def read(self, window: Window) -> NDArray[np.float32]:
@@ -181,8 +182,8 @@ class RasterSource:
         try:
             raw = dataset.read([f.index for f in files], window=where)
             flags = dataset.mask_flag_enums[files[0].index - 1]
-            alpha = MaskFlags.per_dataset in flags
-            inside = dataset.dataset_mask(window=where) > 0 if alpha else None
+            masked = self.masked and MaskFlags.per_dataset in flags
+            inside = dataset.dataset_mask(window=where) > 0 if masked else None
         except (RasterioError, OSError) as error:
             last = window.row + window.height - 1
             raise SceneError(
@@ -213,7 +214,14 @@ class RasterSource:
         return handles[path]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RasterSource, (self.name, self.grid, self.bands, self.files, self.striped)
+        return RasterSource, (
+            self.name,
+            self.grid,
+            self.bands,
+            self.files,
+            self.striped,
+            self.masked,
+        )
 
 
 @dataclass(frozen=True)
@@ -234,185 +242,13 @@ class ArraySource:
         return out
 
 
-@dataclass(frozen=True)
-class MosaicSource:
-    """Several scenes of the same bands on one grid; where they overlap the first one shows."""
-
-    grid: GeoBox
-    parts: tuple[tuple[Source, int, int], ...]
-    name: str
-    striped: bool = False
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The bands, the same in every scene."""
-        return self.parts[0][0].bands
-
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), each pixel from the first scene that has it."""
-        return self.read_reasons(window)[0]
-
-    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the bands, and why pixels are missing that no scene has.
-
-        Where scenes miss a pixel for different reasons the highest code holds: a cloud in one
-        says more than the other's edge.
-        """
-        out = np.full((len(self.bands), window.height, window.width), np.nan, np.float32)
-        reasons = np.full(out.shape[1:], FILL, np.uint8)
-        for source, row, col in self.parts:
-            here = _overlap(window, Window(row, col, *source.grid.shape))
-            if here is None:
-                continue
-            rows, cols = here.inside(window)
-            target, why = out[:, rows, cols], reasons[rows, cols]
-            gap = ~valid_mask(target)
-            if gap.any():
-                part, codes = read_reasons(
-                    source, Window(here.row - row, here.col - col, here.height, here.width)
-                )
-                target[:, gap] = part[:, gap]
-                missing = codes != CLEAR
-                why[gap & missing] = np.maximum(why, codes)[gap & missing]
-                why[gap & ~missing] = CLEAR
-        return out, reasons
-
-
-@dataclass(frozen=True)
-class MaskedSource:
-    """A part of a scene: a window of it, without the pixels whose centres lie outside an area.
-
-    ``geometries`` are GeoJSON-like, in the CRS of the scene.
-    """
-
-    base: Source
-    window: Window
-    geometries: tuple[dict[str, Any], ...]
-
-    @property
-    def name(self) -> str:
-        """The scene's name."""
-        return self.base.name
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The scene's bands."""
-        return self.base.bands
-
-    @property
-    def striped(self) -> bool:
-        """As the scene is stored."""
-        return self.base.striped
-
-    @property
-    def grid(self) -> GeoBox:
-        """The grid of the window."""
-        return self.base.grid[self.window.slices]
-
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), NaN outside the area."""
-        return self.read_reasons(window)[0]
-
-    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the bands, and why pixels are missing."""
-        from rasterio.features import geometry_mask
-
-        inner = Window(
-            self.window.row + window.row, self.window.col + window.col, window.height, window.width
-        )
-        data, reasons = read_reasons(self.base, inner)
-        outside = geometry_mask(
-            self.geometries,
-            out_shape=(window.height, window.width),
-            transform=self.grid[window.slices].affine,
-        )
-        data[:, outside] = np.nan
-        reasons[outside] = OUTSIDE
-        return data, reasons
-
-
-def _overlap(a: Window, b: Window) -> Window | None:
-    row, col = max(a.row, b.row), max(a.col, b.col)
-    bottom = min(a.row + a.height, b.row + b.height)
-    right = min(a.col + a.width, b.col + b.width)
-    return Window(row, col, bottom - row, right - col) if bottom > row and right > col else None
-
-
-def mosaic(sources: Sequence[Source]) -> Source:
-    """Put scenes of one grid system beside each other.
-
-    Raises
-    ------
-    SceneError
-        If bands, CRS, pixel size or pixel alignment differ.
-    """
-    if not sources:
-        raise SceneError("no scene was given; name at least one raster")
-    if len(sources) == 1:
-        return sources[0]
-    first = sources[0]
-    for other in sources[1:]:
-        _require_same_bands(first, other)
-    offsets = [(0, 0), *(_pixel_offset(first, other) for other in sources[1:])]
-    top = min(row for row, _ in offsets)
-    left = min(col for _, col in offsets)
-    bottom = max(r + s.grid.shape[0] for (r, _), s in zip(offsets, sources, strict=True))
-    right = max(c + s.grid.shape[1] for (_, c), s in zip(offsets, sources, strict=True))
-    return MosaicSource(
-        grid=_regrid(first.grid, (top, left), (bottom - top, right - left)),
-        parts=tuple((s, r - top, c - left) for (r, c), s in zip(offsets, sources, strict=True)),
-        name=" + ".join(s.name for s in sources),
-        striped=all(s.striped for s in sources),
-    )
-
-
-def _regrid(grid: GeoBox, origin: tuple[int, int], shape: tuple[int, int]) -> GeoBox:
-    from affine import Affine
-    from odc.geo.geobox import GeoBox
-
-    row, col = origin
-    return GeoBox(shape, grid.affine * Affine.translation(col, row), grid.crs)
-
-
-def _require_same_bands(first: Source, other: Source) -> None:
-    mine, theirs = ([(b.name, b.quantity) for b in s.bands] for s in (first, other))
-    if mine != theirs:
-        raise SceneError(
-            f"{other.name} has the bands {theirs}, {first.name} has {mine}; scenes of one mosaic "
-            "need the same bands in the same order (see --sensor and --bands)"
-        )
-
-
-def _pixel_offset(first: Source, other: Source) -> tuple[int, int]:
-    """Rows and columns from the first scene's corner to the other's."""
-    if first.grid.crs is None or first.grid.crs != other.grid.crs:
-        raise SceneError(
-            f"{first.name} ({first.grid.crs or 'no CRS'}) and {other.name} "
-            f"({other.grid.crs or 'no CRS'}) cannot be laid side by side; "
-            "warp them to one CRS first (gdalwarp)"
-        )
-    step = ~first.grid.affine * other.grid.affine
-    same_pixels = np.allclose((step.a, step.b, step.d, step.e), (1, 0, 0, 1), atol=1e-6)
-    col, row = round(step.c), round(step.f)
-    if not same_pixels or abs(step.c - col) > 0.01 or abs(step.f - row) > 0.01:
-        raise SceneError(
-            f"{other.name} does not lie on the pixel grid of {first.name}; "
-            "warp them to one grid first (gdalwarp -tr X Y -tap)"
-        )
-    return row, col
-
-
 def leaves(source: Any) -> Iterator[Any]:
     """Every source that a source is put together from, itself first."""
     yield source
-    if isinstance(source, MosaicSource):
-        for part, _, _ in source.parts:
-            yield from leaves(part)
-    else:
-        below = (getattr(source, "base", None), *getattr(source, "sources", ()))
-        for base in (*below, *getattr(source, "layers", ())):
-            if base is not None:
-                yield from leaves(base)
+    below = (getattr(source, "base", None), *getattr(source, "sources", ()))
+    for base in (*below, *getattr(source, "layers", ())):
+        if base is not None:
+            yield from leaves(base)
 
 
 def file_paths(source: Source) -> Iterator[Path]:

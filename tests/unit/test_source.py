@@ -185,3 +185,20 @@ def test_envi_scene_brings_its_wavelengths(data):
     assert source.grid.crs is None
     assert source.grid.shape == (400, 640)
     assert source.striped
+
+
+def test_a_true_alpha_band_is_a_mask_and_no_band(tmp_path):
+    data = np.full((4, 20, 20), 50, "u1")
+    data[3] = 255
+    data[3, :5] = 0
+    source = open_source(write(tmp_path / "rgba.tif", data))
+    assert len(source.bands) == 3
+    missing = np.isnan(read_all(source)).all(axis=0)
+    np.testing.assert_array_equal(missing, data[3] == 0)
+
+
+def test_a_fourth_band_that_looks_like_alpha_is_a_band(tmp_path):
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 200, (4, 20, 20)).astype("u1")
+    source = open_source(write(tmp_path / "nir.tif", data))
+    np.testing.assert_array_equal(read_all(source), data)

@@ -41,6 +41,7 @@ class RasterFile:
     grid: GeoBox
     bands: tuple[StoredBand, ...]
     striped: bool
+    masked: bool = True
 
 
 def open_raster(scene: str, options: Input | None = None) -> RasterSource:
@@ -78,6 +79,7 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
         bands=tuple(with_quantity(band, _is_scaled(s, options)) for s, band in picked),
         files=tuple(_band_file(s, options) for s, _ in picked),
         striped=all(r.striped for r in rasters),
+        masked=all(r.masked for r in rasters),
     )
 
 
@@ -108,16 +110,42 @@ def inspect_raster(path: str) -> RasterFile:
                 raise SceneError(f"{path} holds no band of its own; give one of its layers")
             _require_numbers(path, dataset)
             _require_whole(path, dataset)
+            alpha = _alpha(dataset)
+            is_mask = alpha is not None and _is_mask(dataset, alpha)
             return RasterFile(
                 GeoBox(dataset.shape, dataset.transform, _crs(dataset.crs)),
-                tuple(_stored(path, dataset, i) for i in dataset.indexes),
+                tuple(
+                    _stored(path, dataset, i)
+                    for i in dataset.indexes
+                    if not (is_mask and i == alpha)
+                ),
                 _is_striped(dataset),
+                masked=alpha is None or is_mask,
             )
     except (RasterioError, OSError) as error:
         raise SceneError(
             f"{path} cannot be opened as a raster ({_brief(error, path)}); "
             "it must be a format that GDAL reads"
         ) from None
+
+
+def _alpha(dataset: Any) -> int | None:
+    from rasterio.enums import ColorInterp
+
+    kinds = dataset.colorinterp
+    return kinds.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in kinds else None
+
+
+def _is_mask(dataset: Any, alpha: int) -> bool:
+    """Tell an alpha band from a fourth band that GDAL takes for one.
+
+    A plain file of blue, green, red and near infrared bytes says "alpha" of its last band
+    unless somebody set it right. A mask is all or nothing.
+    """
+    shape = (min(dataset.height, 512), min(dataset.width, 512))
+    values = np.unique(dataset.read(alpha, out_shape=shape))
+    top = np.iinfo(dataset.dtypes[alpha - 1]).max if values.dtype.kind in "iu" else 1
+    return bool(np.isin(values, (0, 1, 255, top)).all())
 
 
 def _brief(error: Exception, path: str) -> str:

@@ -1,0 +1,73 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Scenes = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SCENE...",
+        help="A product (folder, archive or metadata file), a raster, or band files joined by "
+        "commas; several scenes make one mosaic.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to make.", show_default=False)]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", help="Name (see: outcrop recipes) or TOML file.")
+]
+Sensor = Annotated[str | None, typer.Option("--sensor", help="landsat8, sentinel2, aster, ...")]
+Bands = Annotated[
+    str | None,
+    typer.Option(
+        "--bands",
+        help="Bands in the order of the file, or a choice of those it names: "
+        "B2,B3 or blue,swir16 or wavelengths in um.",
+    ),
+]
+Scale = Annotated[float | None, typer.Option("--scale", help="Reflectance = value*scale+offset.")]
+Offset = Annotated[float | None, typer.Option("--offset", help="See --scale.")]
+Nodata = Annotated[float | None, typer.Option("--nodata", help="Stored value that means no data.")]
+Aoi = Annotated[str | None, typer.Option("--aoi", help="Vector file; map only inside it.")]
+Resolution = Annotated[
+    float | None,
+    typer.Option("--resolution", help="Pixel in m for products of several resolutions."),
+]
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        "--mask",
+        help="Reasons to leave pixels out, instead of the recipe's: saturated,cloud,shadow,edge,"
+        "snow,water,vegetation or none.",
+    ),
+]
+Ndvi = Annotated[float | None, typer.Option("--ndvi", help="Vegetation begins at this NDVI.")]
+Units = Annotated[str | None, typer.Option("--units", help="Number of units, or auto.")]
+Reducer = Annotated[str | None, typer.Option("--reducer", help="Instead of the recipe's.")]
+Clusterer = Annotated[str | None, typer.Option("--clusterer", help="Instead of the recipe's.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of everything random.")]
+SampleSize = Annotated[str | None, typer.Option("--sample", help="Pixels to fit on, or all.")]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps or auto.")]
+Threads = Annotated[int | None, typer.Option("--threads", help="0: one a core.")]
+Like = Annotated[
+    str | None, typer.Option("--like", help="legend.json of a run whose units to take over.")
+]
+MinArea = Annotated[
+    float | None,
+    typer.Option(
+        "--min-area",
+        help="Smallest area of a unit in m2 (pixels without a CRS); smaller ones join a neighbour.",
+    ),
+]
+Datetime = Annotated[
+    str | None,
+    typer.Option("--datetime", help="When the scene was taken, for item.json: 2020-01-14."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+Checksum = Annotated[bool, typer.Option("--checksum", help="Store the inputs' SHA-256.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more.")]
