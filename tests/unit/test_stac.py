@@ -83,7 +83,9 @@ def test_pystac_reads_it(item, out):
     assert read.datetime.year == 2020
     try:
         read.validate()
-    except (ImportError, pystac.errors.GetSchemaError) as error:
+    except Exception as error:
+        if type(error).__name__ not in ("GetSchemaError", "ImportError", "ModuleNotFoundError"):
+            raise
         pytest.skip(f"the schemas cannot be had here: {error}")
 
 
