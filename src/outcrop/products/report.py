@@ -129,15 +129,17 @@ def _say_band(band: Band) -> str:
     return f"{band.name}{um}"
 
 
-def _method(recipe: Recipe, area_unit: str) -> str:
-    steps = [f"{recipe.preprocess.scale} scaling", f"reducer {recipe.reducer.name}"]
-    if recipe.features.transform != "none":
-        steps.insert(0, f"{recipe.features.transform} of the bands")
-    steps += [f"clusterer {recipe.clusterer.name}", *(f"{s.name} filter" for s in recipe.refine)]
-    if recipe.products.min_area:
-        unit = "m²" if area_unit == "m2" else "pixels"
-        steps.append(f"areas under {recipe.products.min_area:g} {unit} joined to a neighbour")
-    return ", ".join(steps)
+def _method(recipe: Recipe) -> str:
+    """Say the steps of a recipe that do something, in their order."""
+    steps = [
+        (recipe.features.transform, "{} of the bands"),
+        (recipe.preprocess.scale, "{} scaling"),
+        (recipe.smooth.name, "{} smoothing"),
+        (recipe.reducer.name, "reducer {}"),
+        (recipe.clusterer.name, "clusterer {}"),
+        *((step.name, "{} filter") for step in recipe.refine),
+    ]
+    return ", ".join(words.format(name) for name, words in steps if name != "none")
 
 
 def _selection_words(selection: Mapping[str, Any] | None) -> str:
