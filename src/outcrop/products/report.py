@@ -129,7 +129,7 @@ def _say_band(band: Band) -> str:
     return f"{band.name}{um}"
 
 
-def _method(recipe: Recipe) -> str:
+def _method(recipe: Recipe, area_unit: str) -> str:
     """Say the steps of a recipe that do something, in their order."""
     steps = [
         (recipe.features.transform, "{} of the bands"),
@@ -139,7 +139,11 @@ def _method(recipe: Recipe) -> str:
         (recipe.clusterer.name, "clusterer {}"),
         *((step.name, "{} filter") for step in recipe.refine),
     ]
-    return ", ".join(words.format(name) for name, words in steps if name != "none")
+    said = [words.format(name) for name, words in steps if name != "none"]
+    if recipe.products.min_area:
+        unit = "m²" if area_unit == "m2" else "pixels"
+        said.append(f"areas under {recipe.products.min_area:g} {unit} joined to a neighbour")
+    return ", ".join(said)
 
 
 def _selection_words(selection: Mapping[str, Any] | None) -> str:
