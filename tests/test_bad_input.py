@@ -72,6 +72,7 @@ CASES = {
     "area unreadable": ("map good.tif -o out --aoi bad.gpkg", "cannot be read as vector"),
     "area missing": ("map good.tif -o out --aoi no.gpkg", "no.gpkg does not exist"),
     "model missing": ("apply nomodel good.tif -o out", "holds no model"),
+    "threads negative": ("apply done good.tif -o out --threads -1", "run.threads = -1"),
     "like missing": ("map good.tif -o out --like no.json", "--like .*no.json"),
     "reference without overlap": ("evaluate done far.tif", "overlap"),
     "reference missing": ("evaluate done none.tif", "none.tif"),

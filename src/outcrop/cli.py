@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -200,9 +199,7 @@ def apply(
     log_to_stderr(quiet, verbose)
     from outcrop.pipeline import apply_to_scenes
 
-    options = dataclasses.replace(
-        Input(), **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution))
-    )
+    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
@@ -253,9 +250,7 @@ def info(
     from outcrop.opening import open_source
     from outcrop.quality import Masks
 
-    options = dataclasses.replace(
-        Input(), **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution))
-    )
+    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
     facts = describe(open_source(scene, options, masks))

@@ -37,15 +37,6 @@ class OutputError(OutcropError):
     """A result cannot be written where it was asked for."""
 
 
-class MissingExtraError(OutcropError):
-    """A part of Outcrop that is installed separately is missing."""
-
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(
-            f"{what} needs the extra {extra!r}; install it with: pip install 'outcrop[{extra}]'"
-        )
-
-
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Word the message for a name that a table does not hold.
 

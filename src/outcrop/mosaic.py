@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from outcrop.errors import SceneError
 from outcrop.reasons import CLEAR, FILL, OUTSIDE
 from outcrop.sensors.base import Band
-from outcrop.source import Source, Window, read_reasons, valid_mask
+from outcrop.source import Source, SourceOver, Window, read_reasons, valid_mask
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -68,7 +68,7 @@ class MosaicSource:
 
 
 @dataclass(frozen=True)
-class MaskedSource:
+class MaskedSource(SourceOver):
     """A part of a scene: a window of it, without the pixels whose centres lie outside an area.
 
     ``geometries`` are GeoJSON-like, in the CRS of the scene.
@@ -77,21 +77,6 @@ class MaskedSource:
     base: Source
     window: Window
     geometries: tuple[dict[str, Any], ...]
-
-    @property
-    def name(self) -> str:
-        """The scene's name."""
-        return self.base.name
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The scene's bands."""
-        return self.base.bands
-
-    @property
-    def striped(self) -> bool:
-        """As the scene is stored."""
-        return self.base.striped
 
     @property
     def grid(self) -> GeoBox:

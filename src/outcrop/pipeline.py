@@ -178,10 +178,11 @@ def apply_to_scenes(
         input=dataclasses.replace(given, **merged),
         preprocess=dataclasses.replace(model.recipe.preprocess, **(preprocess or {})),
         products=dataclasses.replace(model.recipe.products, datetime=datetime),
+        run=model.recipe.run
+        if threads is None
+        else dataclasses.replace(model.recipe.run, threads=threads),
     )
     check_recipe(recipe, "options")
-    if threads is not None:
-        recipe = dataclasses.replace(recipe, run=dataclasses.replace(recipe.run, threads=threads))
     source = _open(scenes, recipe)
     model.require_bands(source.bands, source.name)
     with staged(out, overwrite=overwrite) as folder:

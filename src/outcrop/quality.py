@@ -23,7 +23,7 @@ from outcrop.reasons import (
     Flag,
 )
 from outcrop.sensors.base import Band
-from outcrop.source import Source, Window, read_reasons, valid_mask
+from outcrop.source import Source, SourceOver, Window, read_reasons, valid_mask
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -87,31 +87,16 @@ def lowest(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class DecodedSource:
+class DecodedSource(SourceOver):
     """A layer whose numbers say what is wrong with a pixel, read as codes of reasons."""
 
     base: Source
     flags: tuple[Flag, ...]
 
     @property
-    def name(self) -> str:
-        """The layer's name."""
-        return self.base.name
-
-    @property
     def grid(self) -> GeoBox:
         """The layer's own grid."""
         return self.base.grid
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The one band of the layer."""
-        return self.base.bands
-
-    @property
-    def striped(self) -> bool:
-        """As the layer is stored."""
-        return self.base.striped
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return the codes (1, height, width)."""
@@ -119,7 +104,7 @@ class DecodedSource:
 
 
 @dataclass(frozen=True)
-class QualitySource:
+class QualitySource(SourceOver):
     """A scene and what is known of its quality.
 
     Parameters
@@ -145,24 +130,9 @@ class QualitySource:
     paths: tuple[Path, ...] = ()
 
     @property
-    def name(self) -> str:
-        """The scene's name."""
-        return self.base.name
-
-    @property
     def grid(self) -> GeoBox:
         """The scene's grid."""
         return self.base.grid
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The scene's bands."""
-        return self.base.bands
-
-    @property
-    def striped(self) -> bool:
-        """As the scene is stored."""
-        return self.base.striped
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width), NaN where there is no data or it is masked."""
@@ -236,15 +206,10 @@ def untold(masks: Masks, told: Collection[int]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class WithReasons:
+class WithReasons(SourceOver):
     """A source whose last plane holds the reasons, so that one pass reads bands and reasons."""
 
     base: Source
-
-    @property
-    def name(self) -> str:
-        """The scene's name."""
-        return self.base.name
 
     @property
     def grid(self) -> GeoBox:
@@ -255,11 +220,6 @@ class WithReasons:
     def bands(self) -> tuple[Band, ...]:
         """The scene's bands, and the plane of reasons."""
         return (*self.base.bands, Band("mask", quantity="feature"))
-
-    @property
-    def striped(self) -> bool:
-        """As the scene is stored."""
-        return self.base.striped
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band + 1, height, width)."""

@@ -44,7 +44,6 @@ REASONS = (
     Reason(WATER, "water", "#1f78b4", "water"),
     Reason(VEGETATION, "vegetation", "#33a02c", "NDVI above the threshold"),
 )
-NAMES = {r.code: r.name for r in REASONS}
 CODES = {r.name: r.code for r in REASONS}
 #: What a recipe can switch; pixels that are outside or fill have no values to map.
 SWITCHES = tuple(r.name for r in REASONS if r.code > FILL)

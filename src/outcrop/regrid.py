@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from outcrop.errors import SceneError
 from outcrop.quality import lowest
 from outcrop.sensors.base import Band
-from outcrop.source import Source, Window
+from outcrop.source import Source, SourceOver, Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -25,7 +25,7 @@ Kind = Literal["bands", "reasons"]
 
 
 @dataclass(frozen=True)
-class RegriddedSource:
+class RegriddedSource(SourceOver):
     """A source on a coarser or finer grid.
 
     Going coarser bands are averaged, and a coarse pixel has no data unless all of its parts have;
@@ -38,21 +38,6 @@ class RegriddedSource:
     factor: int
     finer: bool
     kind: Kind = "bands"
-
-    @property
-    def name(self) -> str:
-        """The scene's name."""
-        return self.base.name
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The scene's bands."""
-        return self.base.bands
-
-    @property
-    def striped(self) -> bool:
-        """As the scene is stored."""
-        return self.base.striped
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width)."""

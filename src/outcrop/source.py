@@ -86,6 +86,30 @@ class Source(Protocol):
         ...
 
 
+class SourceOver:
+    """What a source has from the one it is made of: name, bands, and how that is stored.
+
+    The grid is each one's own to say.
+    """
+
+    base: Source
+
+    @property
+    def name(self) -> str:
+        """The scene's name."""
+        return self.base.name
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The scene's bands."""
+        return self.base.bands
+
+    @property
+    def striped(self) -> bool:
+        """As the scene is stored."""
+        return self.base.striped
+
+
 def read_reasons(source: Source, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Read a window and why its pixels are missing.
 

@@ -94,10 +94,12 @@ class RasterReference:
     """
 
     def __init__(self, dataset: Any, grid: MapGrid, ignore: Sequence[Ignored] | None) -> None:
+        from rasterio.enums import MaskFlags
+
         self._dataset = dataset
         self._what = f"reference {dataset.name!r}"
         # Where there is a mask beside the values; a nodata tag is for `ignore` to override.
-        self._masked = any("per_dataset" in f.name for f in dataset.mask_flag_enums[0])
+        self._masked = MaskFlags.per_dataset in dataset.mask_flag_enums[0]
         self._ignored = self._ignored_values(ignore)
         self._seen = False
         notes = []
