@@ -15,8 +15,8 @@ ROOT = Path(outcrop.__file__).parent
 LAYERS = [
     {"errors"},
     {"registry", "recipes", "timespan"},
-    {"reasons"},
-    {"sensors", "config", "source", "mosaic", "quality", "regrid", "opening", "aoi"},
+    {"reasons", "remote"},
+    {"sensors", "config", "source", "mosaic", "quality", "regrid", "stac", "opening", "aoi"},
     {"grid", "cube", "engine"},
     {"sample", "describing"},
     {"estimator"},
@@ -30,7 +30,7 @@ LAYERS = [
     {"pipeline"},
     {"api"},
     {"demo"},
-    {"cli_options", "cli_output", "cli_parsing"},
+    {"cli_options", "cli_output", "cli_parsing", "cli_search"},
     {"cli"},
     {"__main__"},
 ]

@@ -39,6 +39,7 @@ from outcrop.cli_options import (
 )
 from outcrop.cli_output import Bars, log_to_stderr, show
 from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
+from outcrop.cli_search import search
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -64,6 +65,9 @@ def _root(
         typer.echo(f"outcrop {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+app.command()(search)
 
 
 @app.command("map")

@@ -11,6 +11,7 @@ from outcrop.quality import Masks, with_masks
 from outcrop.sensors.generic import open_raster
 from outcrop.sensors.products import recognise
 from outcrop.source import Source
+from outcrop.stac.document import documents_of
 
 
 def open_source(scene: str, options: Input | None = None, masks: Masks | None = None) -> Source:
@@ -29,11 +30,17 @@ def open_sources(
 ) -> Source:
     """Open one scene, or several of one grid system as a mosaic, cut to the area of interest."""
     options, masks = options or Input(), masks or Masks()
-    source = mosaic([_open(scene, options, masks) for scene in scenes])
+    source = mosaic([part for scene in scenes for part in _open(scene, options, masks)])
     return clip(source, options.aoi) if options.aoi else source
 
 
-def _open(scene: str, options: Input, masks: Masks) -> Source:
+def _open(scene: str, options: Input, masks: Masks) -> list[Source]:
+    """Open what one argument names: several sources where it is a list of STAC items."""
+    listed = documents_of(scene)
+    if listed is not None:
+        from outcrop.stac.reader import open_item
+
+        return [with_masks(open_item(item, options, masks), masks) for item in listed]
     product = recognise(scene)
     source = product.open(options, masks) if product else open_raster(scene, options)
-    return with_masks(source, masks)
+    return [with_masks(source, masks)]

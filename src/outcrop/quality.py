@@ -118,8 +118,8 @@ class QualitySource(SourceOver):
         What it was recognised as; empty for a plain raster.
     notes : tuple of str
         What the user should know of it.
-    paths : tuple of Path
-        Files besides those of the bands that provenance lists.
+    paths : tuple of Path or str
+        Files and addresses besides those of the bands that provenance lists.
     """
 
     base: Source
@@ -127,7 +127,7 @@ class QualitySource(SourceOver):
     masks: Masks = Masks()
     product: str = ""
     notes: tuple[str, ...] = ()
-    paths: tuple[Path, ...] = ()
+    paths: tuple[Path | str, ...] = ()
 
     @property
     def grid(self) -> GeoBox:

@@ -19,7 +19,7 @@ PRODUCTS = Registry(
         "landsat-l1": "outcrop.sensors.landsat_product:LEVEL1",
         "sentinel2-l2a": "outcrop.sensors.sentinel2_product:L2A",
         "sentinel2-l1c": "outcrop.sensors.sentinel2_product:L1C",
-        "sentinel2-earthsearch": "outcrop.sensors.earthsearch:L2A",
+        "stac-item": "outcrop.stac.reader:ITEM",
     },
 )
 
