@@ -16,6 +16,9 @@ from outcrop.cli_options import (
     Clusterer,
     Datetime,
     Device,
+    Features,
+    Haze,
+    Indices,
     Like,
     Mask,
     MinArea,
@@ -37,8 +40,8 @@ from outcrop.cli_options import (
     Units,
     Verbose,
 )
-from outcrop.cli_output import Bars, log_to_stderr, show
-from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
+from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
+from outcrop.cli_parsing import absolute, given, input_of, masks_of, names_of, override, sample_of
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -83,6 +86,9 @@ def map_(
     resolution: Resolution = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
+    indices: Indices = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -103,14 +109,15 @@ def map_(
     changed = override(
         config.load_recipe(recipe),
         input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
-        preprocess=masks_of(mask, ndvi),
+        preprocess=masks_of(mask, ndvi, haze),
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
         run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
              "block": block, "like": absolute(like)},
         products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime},
+                  "datetime": datetime, "indices": names_of(indices, "--indices")},
     )  # fmt: skip
     from outcrop.pipeline import map_scenes
 
@@ -139,6 +146,8 @@ def fit(
     resolution: Resolution = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -153,7 +162,8 @@ def fit(
     changed = override(
         config.load_recipe(recipe),
         input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
-        preprocess=masks_of(mask, ndvi),
+        preprocess=masks_of(mask, ndvi, haze),
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -188,6 +198,8 @@ def apply(
     resolution: Resolution = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    indices: Indices = None,
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
@@ -202,7 +214,8 @@ def apply(
     options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
+            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi, haze)),
+            indices=names_of(indices, "--indices") or (),
             threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
             report=reporter,
         )  # fmt: skip
@@ -286,6 +299,25 @@ def sensors() -> None:
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
         typer.echo(f"{name:22} {PRODUCTS.load(name).title}")
+
+
+@app.command()
+def indices(
+    scene: Annotated[
+        str | None, typer.Argument(help="Say it for the bands of this scene.", show_default=False)
+    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    scale: Scale = None,
+    offset: Offset = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
+    from outcrop.listing import index_list
+
+    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None)))
+    found = index_list(scene, options)
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(index_lines(found)))
 
 
 @app.command()

@@ -46,6 +46,26 @@ Mask = Annotated[
     ),
 ]
 Ndvi = Annotated[float | None, typer.Option("--ndvi", help="Vegetation begins at this NDVI.")]
+Haze = Annotated[
+    str | None,
+    typer.Option(
+        "--haze",
+        help="none, dark-object, or auto: dark-object for reflectance at the top of the "
+        "atmosphere alone.",
+    ),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        help="What is clustered: bands, indices (see: outcrop indices), or both, as "
+        "bands,ferric,ndvi.",
+    ),
+]
+Indices = Annotated[
+    str | None,
+    typer.Option("--indices", help="Layers of indices.tif: names (see: outcrop indices) or all."),
+]
 Units = Annotated[str | None, typer.Option("--units", help="Number of units, or auto.")]
 Reducer = Annotated[str | None, typer.Option("--reducer", help="Instead of the recipe's.")]
 Clusterer = Annotated[str | None, typer.Option("--clusterer", help="Instead of the recipe's.")]

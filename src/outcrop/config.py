@@ -47,19 +47,29 @@ class Preprocess:
     ``scale`` is ``minmax`` (0-1), ``standard`` (mean 0, sd 1), ``log`` (its logarithm to mean 0,
     sd 1; any scale of the values will do) or ``none``. ``mask`` are the
     reasons to leave a pixel out (`outcrop.reasons.SWITCHES`) beyond fill, where a product's
-    quality layers tell; ``ndvi`` is where vegetation begins.
+    quality layers tell; ``ndvi`` is where vegetation begins. ``haze`` is ``none``,
+    ``dark-object`` (what the darkest pixels of the scene show is subtracted) or ``auto``: the
+    latter for reflectance at the top of the atmosphere alone. With ``clip`` reflectance
+    is taken to be within 0-1 where features are made of it.
     """
 
     scale: str = "standard"
     mask: tuple[str, ...] = reasons.DEFAULT
     ndvi: float = reasons.NDVI
+    haze: Literal["auto", "none", "dark-object"] = "auto"
+    clip: bool = True
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is computed from the bands before scaling: ``none`` or their ``log``."""
+    """What is computed from the bands before scaling.
+
+    ``transform`` is ``none`` or the ``log`` of the bands. ``use`` is what the features are:
+    ``bands``, names of indices (`outcrop.indices.INDICES`), or both.
+    """
 
     transform: str = "none"
+    use: tuple[str, ...] = ("bands",)
 
 
 @dataclass(frozen=True)
@@ -77,12 +87,14 @@ class Products:
     ``min_area`` is the minimum mapping unit: areas of one unit that are smaller join a
     neighbour. In square metres, or in pixels for a scene without a CRS; 0 keeps everything.
     ``datetime`` says when the scene was taken, for ``item.json``; see `parse_timespan`.
+    ``indices`` are the layers of ``indices.tif``, or ``all`` that the bands allow.
     """
 
     save_code: bool = False
     title: str | None = None
     min_area: float = 0.0
     datetime: str | None = None
+    indices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -234,6 +246,7 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
     SCALERS.load(recipe.preprocess.scale)
     reasons.check_mask(recipe.preprocess.mask, recipe.preprocess.ndvi, origin)
     TRANSFORMS.load(recipe.features.transform)
+    _check_indices(recipe, origin)
     for table, step in (
         (SMOOTHERS, recipe.smooth),
         (REDUCERS, recipe.reducer),
@@ -262,6 +275,17 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         )
     if not 0 <= run.seed < 2**32:
         raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+
+
+def _check_indices(recipe: Recipe, origin: str) -> None:
+    from outcrop.indices import ALL, INDICES
+
+    if not recipe.features.use:
+        raise RecipeError(f"{origin}: features.use is empty; give bands, indices or both")
+    for names, other in ((recipe.features.use, "bands"), (recipe.products.indices, ALL)):
+        for name in names:
+            if name not in (*INDICES, other):
+                raise RecipeError(f"{origin}: " + unknown_name("index", name, (other, *INDICES)))
 
 
 def _check_step(table: Registry, step: Step, origin: str) -> None:

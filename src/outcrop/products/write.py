@@ -51,7 +51,7 @@ def write_item(
     if recipe.products.datetime is None:
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
-    doubtful = {"code.tif", "units.gpkg"}
+    doubtful = {"code.tif", "units.gpkg", "indices.tif"}
     names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
     facts = stac.item(
         str(metrics["scene"]),
