@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ def value_notes(facts: dict[str, dict[str, dict[str, float]]], *, clip: bool) ->
     return notes
 
 
-def value_rows(metrics: dict[str, Any]) -> list[tuple[str, str, str, str, str]]:
+def value_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str, str]]:
     """Return rows of a table: band, haze subtracted, and the shares by kind, as texts."""
     haze = [scene["bands"] for scene in metrics.get("haze", [])]
     odd = metrics.get("odd_values", {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +84,7 @@ def with_indices(legend: Legend, facts: dict[str, Any]) -> Legend:
     return replace(legend, units=tuple(units))
 
 
-def covers(facts: dict[str, Any], unit: int) -> dict[str, float | None]:
+def covers(facts: Mapping[str, Any], unit: int) -> dict[str, float | None]:
     """Return the share of a unit under green and dry plants; None where it cannot be told."""
     means = facts["units"].get(str(unit), {})
     return {name: means.get(name, {}).get("mean") for name in COVERS}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from outcrop.config import Recipe
 from outcrop.grid import row_areas
-from outcrop.products import figure, polygons, report, sld, stac, style
+from outcrop.products import figure, index_chart, polygons, report, sld, stac, style
 from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
@@ -112,6 +112,8 @@ def write_pictures(
         images["selection"] = figure.to_png(figure.selection_figure(selection))
     if metrics.get("training"):
         images["training"] = figure.to_png(figure.training_figure(metrics["training"]))
+    if metrics.get("indices") and index_chart.ratios_of(metrics["indices"]):
+        images["indices"] = figure.to_png(index_chart.index_figure(legend, metrics["indices"]))
     page = report.render(
         title=title, legend=legend, bands=legend.bands, shown=shown, recipe=recipe,
         metrics=metrics, run_toml=run_toml, images=images,
