@@ -14,13 +14,15 @@ ROOT = Path(outcrop.__file__).parent
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
     {"errors"},
-    {"registry", "recipes", "timespan"},
+    {"registry", "recipes", "timespan", "envi", "gcps"},
     {"reasons"},
     {"sensors", "config", "source", "mosaic", "quality", "regrid", "indices", "aoi"},
-    {"grid", "cube", "engine"},
+    {"resample", "warp", "align"},
+    {"grid", "cube", "engine", "spectra"},
     {"haze"},
+    {"sample", "describing"},
     {"opening"},
-    {"sample", "describing", "listing"},
+    {"listing"},
     {"estimator"},
     {"preprocess", "features", "nn", "unitstats", "components", "noise"},
     {"front", "smoothing", "reduction", "measuring"},

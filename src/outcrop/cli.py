@@ -14,6 +14,7 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Crs,
     Datetime,
     Device,
     Features,
@@ -30,6 +31,7 @@ from outcrop.cli_options import (
     Quiet,
     RecipeName,
     Reducer,
+    Resampling,
     Resolution,
     SampleSize,
     Scale,
@@ -84,6 +86,8 @@ def map_(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -108,7 +112,7 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
         preprocess=masks_of(mask, ndvi, haze),
         features={"use": names_of(features, "--features")},
         reducer=reducer,
@@ -144,6 +148,8 @@ def fit(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -161,7 +167,7 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
         preprocess=masks_of(mask, ndvi, haze),
         features={"use": names_of(features, "--features")},
         reducer=reducer,
@@ -196,6 +202,8 @@ def apply(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -211,7 +219,9 @@ def apply(
     log_to_stderr(quiet, verbose)
     from outcrop.pipeline import apply_to_scenes
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi, haze)),
@@ -254,6 +264,8 @@ def info(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -263,7 +275,9 @@ def info(
     from outcrop.opening import open_source
     from outcrop.quality import Masks
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
     facts = describe(open_source(scene, options, masks))
@@ -315,7 +329,7 @@ def indices(
     """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
     from outcrop.listing import index_list
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None)))
+    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None, None, None)))
     found = index_list(scene, options)
     typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(index_lines(found)))
 

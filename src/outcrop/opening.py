@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from outcrop.align import Target, align
 from outcrop.aoi import clip
 from outcrop.config import Input
+from outcrop.errors import SceneError
 from outcrop.haze import with_haze
 from outcrop.mosaic import mosaic
 from outcrop.quality import Masks, with_masks
@@ -36,12 +38,16 @@ def open_sources(
     masks: Masks | None = None,
     haze: str = "none",
 ) -> Source:
-    """Open one scene, or several of one grid system as a mosaic, cut to the area of interest.
+    """Open one scene, or several as a mosaic on one grid, cut to the area of interest.
 
     Each scene's haze is its own, and is estimated on the whole of it.
     """
     options, masks = options or Input(), masks or Masks()
-    source = mosaic([_open(scene, options, masks, haze) for scene in scenes])
+    if not scenes:
+        raise SceneError("no scene was given; name at least one raster")
+    target = Target(options.crs, options.resolution, options.resampling or "bilinear")
+    opened = [_open(scene, options, masks, haze) for scene in scenes]
+    source = mosaic(align(opened, target))
     return clip(source, options.aoi) if options.aoi else source
 
 
