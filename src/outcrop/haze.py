@@ -150,8 +150,8 @@ def estimate(bands: Sequence[Band], dark: NDArray[np.float64]) -> tuple[tuple[fl
     for band, value in zip(bands, dark, strict=True):
         known = band.wavelength_um is not None and band.quantity == "reflectance"
         model = (first - DARK_REFLECTANCE) * ((band.wavelength_um or 1.0) / origin) ** -exponent
-        most = min(model, float(value) - DARK_REFLECTANCE)
-        haze.append(max(0.0, most) if known and np.isfinite(most) else 0.0)
+        most = np.minimum(model, value - DARK_REFLECTANCE)  # NaN where either is
+        haze.append(float(max(0.0, most)) if known and np.isfinite(most) else 0.0)
     return tuple(haze), exponent
 
 
