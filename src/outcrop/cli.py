@@ -15,7 +15,9 @@ from outcrop.cli_options import (
     Checksum,
     Clusterer,
     Datetime,
+    Dem,
     Device,
+    Illumination,
     Like,
     Mask,
     MinArea,
@@ -33,12 +35,22 @@ from outcrop.cli_options import (
     Scenes,
     Seed,
     Sensor,
+    SunAzimuth,
+    SunElevation,
     Threads,
     Units,
     Verbose,
 )
 from outcrop.cli_output import Bars, log_to_stderr, show
-from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
+from outcrop.cli_parsing import (
+    absolute,
+    given,
+    input_of,
+    light_of,
+    masks_of,
+    override,
+    sample_of,
+)
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -83,6 +95,10 @@ def map_(
     resolution: Resolution = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -102,8 +118,11 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -139,6 +158,10 @@ def fit(
     resolution: Resolution = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -152,8 +175,11 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -188,6 +214,10 @@ def apply(
     resolution: Resolution = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
@@ -199,10 +229,14 @@ def apply(
     log_to_stderr(quiet, verbose)
     from outcrop.pipeline import apply_to_scenes
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)),
+        **given(light_of(dem, sun_azimuth, sun_elevation)),
+    )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
+            model, scenes, out, options=options,
+            preprocess=given({**masks_of(mask, ndvi), "illumination": illumination}),
             threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
             report=reporter,
         )  # fmt: skip
