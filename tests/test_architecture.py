@@ -14,10 +14,10 @@ ROOT = Path(outcrop.__file__).parent
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
     {"errors"},
-    {"registry", "recipes", "timespan"},
+    {"registry", "recipes", "timespan", "envi"},
     {"reasons"},
     {"sensors", "config", "source", "mosaic", "quality", "regrid", "opening", "aoi"},
-    {"grid", "cube", "engine"},
+    {"grid", "cube", "engine", "spectra"},
     {"sample", "describing"},
     {"relief"},
     {"estimator"},
