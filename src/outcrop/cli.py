@@ -14,6 +14,7 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Crs,
     Datetime,
     Dem,
     Device,
@@ -29,6 +30,7 @@ from outcrop.cli_options import (
     Quiet,
     RecipeName,
     Reducer,
+    Resampling,
     Resolution,
     SampleSize,
     Scale,
@@ -93,6 +95,8 @@ def map_(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     dem: Dem = None,
@@ -119,7 +123,7 @@ def map_(
     changed = override(
         config.load_recipe(recipe),
         input={
-            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
             **light_of(dem, sun_azimuth, sun_elevation),
         },
         preprocess={**masks_of(mask, ndvi), "illumination": illumination},
@@ -156,6 +160,8 @@ def fit(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     dem: Dem = None,
@@ -176,7 +182,7 @@ def fit(
     changed = override(
         config.load_recipe(recipe),
         input={
-            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
             **light_of(dem, sun_azimuth, sun_elevation),
         },
         preprocess={**masks_of(mask, ndvi), "illumination": illumination},
@@ -212,6 +218,8 @@ def apply(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     dem: Dem = None,
@@ -230,7 +238,7 @@ def apply(
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)),
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
         **given(light_of(dem, sun_azimuth, sun_elevation)),
     )
     with Bars(quiet) as reporter:
@@ -275,6 +283,8 @@ def info(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -284,7 +294,9 @@ def info(
     from outcrop.opening import open_source
     from outcrop.quality import Masks
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
     facts = describe(open_source(scene, options, masks))

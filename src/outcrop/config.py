@@ -27,10 +27,11 @@ class Input:
     """What the scene's files do not say of themselves.
 
     ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
-    ``scale`` and ``offset`` turn stored numbers into reflectance; ``resolution`` is the pixel
-    size, in metres, onto which a product with bands of several resolutions is brought. ``dem``
-    is an elevation model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in
-    degrees, where the sun stood, instead of the product's metadata.
+    ``scale`` and ``offset`` turn stored numbers into reflectance. ``crs`` and ``resolution``
+    (pixel size in its units) are of the grid to map on, instead of the first scene's own;
+    ``resampling`` is how pixels are interpolated there (None: bilinear). ``dem`` is an elevation
+    model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in degrees, where the sun
+    stood, instead of the product's metadata.
     """
 
     sensor: str | None = None
@@ -40,6 +41,8 @@ class Input:
     nodata: float | None = None
     aoi: str | None = None
     resolution: float | None = None
+    crs: str | None = None
+    resampling: str | None = None
     dem: str | None = None
     sun_azimuth: float | None = None
     sun_elevation: float | None = None

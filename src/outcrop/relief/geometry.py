@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.source import Window
+from outcrop.warp import transformer
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -56,7 +56,7 @@ def lattice(grid: GeoBox, other: GeoBox, window: Window) -> Lattice:
     cols = np.arange(col, window.col + window.width + STEP, STEP) + 0.5
     c, r = np.meshgrid(cols, rows)
     x, y = _on(grid.affine, c, r)
-    to_other = _transformer(_wkt(grid), _wkt(other))
+    to_other = transformer(_wkt(grid), _wkt(other))
     there = _on(~other.affine, *to_other.transform(x, y))
     nodes = np.stack([there[1] - 0.5, there[0] - 0.5, *_axes(grid, c, r)])
     nodes[:, ~np.isfinite(nodes).all(axis=0)] = np.nan
@@ -68,7 +68,7 @@ def _axes(
 ) -> list[NDArray[np.float64]]:
     """Metres to east per column and row, to north per column and row, at points of a grid."""
     crs: Any = grid.crs.proj  # type: ignore[union-attr]
-    to_degrees = _transformer(_wkt(grid), crs.geodetic_crs.to_wkt())
+    to_degrees = transformer(_wkt(grid), crs.geodetic_crs.to_wkt())
     here = to_degrees.transform(*_on(grid.affine, c, r))
     along = [to_degrees.transform(*_on(grid.affine, *at)) for at in ((c + 1, r), (c, r + 1))]
     ellipsoid = crs.geodetic_crs.ellipsoid
@@ -108,10 +108,3 @@ def _on(affine: Any, c: NDArray[np.float64], r: NDArray[np.float64]) -> tuple[An
 
 def _wkt(grid: GeoBox) -> str:
     return str(grid.crs.proj.to_wkt())  # type: ignore[union-attr]
-
-
-@lru_cache(maxsize=32)
-def _transformer(source: str, target: str) -> Any:
-    from pyproj import Transformer
-
-    return Transformer.from_crs(source, target, always_xy=True)
