@@ -16,9 +16,11 @@ from outcrop.cli_options import (
     Clusterer,
     Crs,
     Datetime,
+    Dem,
     Device,
     Features,
     Haze,
+    Illumination,
     Indices,
     Like,
     Mask,
@@ -38,12 +40,23 @@ from outcrop.cli_options import (
     Scenes,
     Seed,
     Sensor,
+    SunAzimuth,
+    SunElevation,
     Threads,
     Units,
     Verbose,
 )
 from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
-from outcrop.cli_parsing import absolute, given, input_of, masks_of, names_of, override, sample_of
+from outcrop.cli_parsing import (
+    absolute,
+    given,
+    input_of,
+    light_of,
+    masks_of,
+    names_of,
+    override,
+    sample_of,
+)
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -93,6 +106,10 @@ def map_(
     haze: Haze = None,
     features: Features = None,
     indices: Indices = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -112,8 +129,11 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-        preprocess=masks_of(mask, ndvi, haze),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
         features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
@@ -154,6 +174,10 @@ def fit(
     ndvi: Ndvi = None,
     haze: Haze = None,
     features: Features = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -167,8 +191,11 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-        preprocess=masks_of(mask, ndvi, haze),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
         features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
@@ -208,6 +235,10 @@ def apply(
     ndvi: Ndvi = None,
     haze: Haze = None,
     indices: Indices = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
@@ -220,11 +251,13 @@ def apply(
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(light_of(dem, sun_azimuth, sun_elevation)),
     )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi, haze)),
+            model, scenes, out, options=options,
+            preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
             indices=names_of(indices, "--indices") or (),
             threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
             report=reporter,
