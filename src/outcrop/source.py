@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
 from outcrop.reasons import CLEAR, FILL
-from outcrop.sensors.base import Band
+from outcrop.sensors.base import Band, Sun
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -296,6 +296,12 @@ def notes_of(source: Source) -> list[str]:
 def has_reasons(source: Source) -> bool:
     """Tell whether a source knows more of a missing pixel than that it is missing."""
     return any(hasattr(leaf, "masks") for leaf in leaves(source))
+
+
+def suns_of(source: Source) -> tuple[Sun, ...]:
+    """Return where the sun stood, by the metadata of a source's products, once each."""
+    found = (getattr(leaf, "sun", None) for leaf in leaves(source))
+    return tuple(dict.fromkeys(sun for sun in found if sun is not None))
 
 
 def products_of(source: Source) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.regrid import StackedSource, grid_at, regrid
-from outcrop.sensors.base import Band
+from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
@@ -39,6 +39,7 @@ from outcrop.sensors.safe import OFFSET_BASELINE
 from outcrop.sensors.sentinel2 import MSI
 from outcrop.sensors.sentinel2_product import (
     DEFAULT_RESOLUTION,
+    RELIEF,
     SCL,
     VALID,
     interpolated,
@@ -88,6 +89,8 @@ class EarthSearchReader:
                 *ignored(options, metadata),
             ),
             paths=(container.path / metadata if container.kind == "folder" else container.path,),
+            sun=item.sun(),
+            relief=RELIEF,
         )
 
 
@@ -181,6 +184,11 @@ class _Item:
                 "again, or join the band files by commas with --scale and --offset"
             )
         return scale, offset
+
+    def sun(self) -> Sun | None:
+        """Return where the sun stood (STAC view extension)."""
+        facts = self.content["properties"]
+        return Sun.of(*(_finite(facts.get(f"view:sun_{k}")) for k in ("azimuth", "elevation")))
 
     def classification(self) -> list[Source]:
         """Return the scene classification, if it lies beside the item."""
