@@ -31,7 +31,7 @@ class Reason:
 
 #: Nothing speaks against the pixel: it is mapped.
 CLEAR = 0
-OUTSIDE, FILL, SATURATED, CLOUD, SHADOW, EDGE, SNOW, WATER, VEGETATION = range(1, 10)
+OUTSIDE, FILL, SATURATED, CLOUD, SHADOW, EDGE, SNOW, WATER, VEGETATION, SUSPECT = range(1, 11)
 
 REASONS = (
     Reason(OUTSIDE, "outside", "#d9d9d9", "outside the area of interest"),
@@ -43,6 +43,7 @@ REASONS = (
     Reason(SNOW, "snow", "#a6cee3", "snow or ice"),
     Reason(WATER, "water", "#1f78b4", "water"),
     Reason(VEGETATION, "vegetation", "#33a02c", "NDVI above the threshold"),
+    Reason(SUSPECT, "suspect", "#ff7f00", "the product's quality plane does not call it good"),
 )
 CODES = {r.name: r.code for r in REASONS}
 #: What a recipe can switch; pixels that are outside or fill have no values to map.

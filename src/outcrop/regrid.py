@@ -186,11 +186,11 @@ def grid_at(grid: GeoBox, size: float, centred: bool = False) -> GeoBox:
     from odc.geo.geobox import GeoBox
 
     a, part = grid.affine, 0.5 if centred else 0.0
-    step = size / float(np.hypot(a.a, a.d))
-    scaled = a * Affine.translation(part, part) * Affine.scale(step)
+    own = round(float(np.hypot(a.a, a.d)), 6)  # of a grid that may be turned
+    scaled = a * Affine.translation(part, part) * Affine.scale(size / own)
     scaled = scaled * Affine.translation(-part, -part)
     rows, cols = (
-        (n - 1) // step + 1 if centred else -(-n // step) for n in map(float, grid.shape)
+        (n - 1) * own // size + 1 if centred else -(-n * own // size) for n in grid.shape
     )
     return GeoBox((int(rows), int(cols)), scaled, grid.crs)
 

@@ -35,8 +35,8 @@ class AsterMetadata:
         ``"AST_L1T"``, ``"AST_07XT"`` and so on.
     day : date or None
         When it was taken (UTC).
-    elevation : float or None
-        Of the sun, in degrees.
+    azimuth, elevation : float or None
+        Of the sun, in degrees: clockwise from north, and above the horizon.
     gains : mapping of str to str
         By band: HGH, NOR, LOW, LO1, LO2 or OFF.
     coefficients : mapping of str to float
@@ -50,6 +50,7 @@ class AsterMetadata:
     where: str
     product: str | None = None
     day: date | None = None
+    azimuth: float | None = None
     elevation: float | None = None
     gains: Mapping[str, str] = field(default_factory=dict)
     coefficients: Mapping[str, float] = field(default_factory=dict)
@@ -109,6 +110,7 @@ def from_hdf(file: Hdf4File) -> AsterMetadata:
         where=file.path,
         product=short_name(core),
         day=_day(both.get("CALENDARDATE")),
+        azimuth=sun[0] if sun else None,
         elevation=sun[1] if sun else None,
         gains={_band(g[0]): g[1].upper() for g in more.all("GAIN") if len(g) == 2},
         coefficients=_coefficients(more),
@@ -169,6 +171,7 @@ def read_beside(container: Container, name: str) -> AsterMetadata:
         where=where,
         product=facts.get("shortname", "").upper() or None,
         day=_day(facts.get("day")),
+        azimuth=_finite(facts.get("solarazimuthangle")),
         elevation=_finite(facts.get("solarelevationangle")),
         gains=_gains(facts.get("astergains", "")),
     )

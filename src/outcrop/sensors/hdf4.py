@@ -6,6 +6,7 @@ stands before every call; it works on real files alone, not inside archives.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def _with(path: str, work: Callable[[Any], T]) -> T:
     with _LOCK:
         try:
             facts = Path(path).stat()
-            return work(_open(path, facts.st_mtime_ns, facts.st_size))
+            return work(_open(path, facts.st_mtime_ns, facts.st_size, os.getpid()))
         except FileNotFoundError:
             raise SceneError(f"{path} does not exist; check the path") from None
         except (HDF4Error, ValueError, UnicodeDecodeError, MemoryError) as error:
@@ -152,8 +153,11 @@ def _with(path: str, work: Callable[[Any], T]) -> T:
 
 
 @lru_cache(maxsize=8)
-def _open(path: str, _changed: int, _size: int) -> Any:
-    """Open a file once for the process: a packed plane is unpacked from where it was left."""
+def _open(path: str, _changed: int, _size: int, _process: int) -> Any:
+    """Open a file once for the process: a packed plane is unpacked from where it was left.
+
+    A forked process opens its own, since two that share a file would move each other's place in it.
+    """
     from pyhdf.SD import SD, SDC
 
     return SD(path, SDC.READ)
