@@ -179,7 +179,9 @@ def lattice(kind, shape):
     rows, cols = (np.arange(11) * n / 10 + 0.5 for n in shape)
     col, row = np.meshgrid(cols, rows)
     east, north = TURNED * Affine.scale(SIZES[kind]) * (col, row)
-    lon, lat = Transformer.from_crs("EPSG:32648", "EPSG:4326", always_xy=True).transform(east, north)
+    lon, lat = Transformer.from_crs("EPSG:32648", "EPSG:4326", always_xy=True).transform(
+        east, north
+    )
     return {"GeodeticLatitude": lat.astype("f8"), "Longitude": lon.astype("f8")}
 
 
@@ -197,11 +199,16 @@ def level2(folder: Path, product="AST_07XT", *, form="hdf", change=None, quality
         if kind == "TIR":
             data = {b: d // 4 for b, d in data.items()}
         data |= {b: d for b, d in (change or {}).items() if b in BANDS[kind]}
-        plane = np.zeros(shape, "u1") if quality is None else quality.get(kind, np.zeros(shape, "u1"))
+        plane = (
+            np.zeros(shape, "u1") if quality is None else quality.get(kind, np.zeros(shape, "u1"))
+        )
         if form == "hdf":
             content = {f"Band{b}": d for b, d in data.items()} | {"QA_DataPlane": plane}
             content |= lattice(kind, shape) if lattices else {}
-            texts = {"coremetadata.0": core(product, day), "productmetadata.0": generic(corners=False)}
+            texts = {
+                "coremetadata.0": core(product, day),
+                "productmetadata.0": generic(corners=False),
+            }
             hdf(folder / f"{name(product, day, f'2015040913535{i}_78838')}.hdf", content, texts)
             continue
         stem = name(product, day, f"2025040913535{i}").replace("_003", "_004")
@@ -209,7 +216,9 @@ def level2(folder: Path, product="AST_07XT", *, form="hdf", change=None, quality
         place = TURNED * Affine.scale(SIZES[kind])
         for b, d in data.items():
             label = "B03N" if b == "3N" else f"B{b.zfill(2)}"
-            write(folder / f"{stem}_{layer}_{kind}_{label}.tif", d, crs="EPSG:32648", transform=place)
+            write(
+                folder / f"{stem}_{layer}_{kind}_{label}.tif", d, crs="EPSG:32648", transform=place
+            )
         write(folder / f"{stem}_{layer}_{kind}_QA_DataPlane.tif", plane, crs="EPSG:32648",
               transform=place)  # fmt: skip
     return folder

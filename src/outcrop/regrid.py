@@ -189,9 +189,7 @@ def grid_at(grid: GeoBox, size: float, centred: bool = False) -> GeoBox:
     own = round(float(np.hypot(a.a, a.d)), 6)  # of a grid that may be turned
     scaled = a * Affine.translation(part, part) * Affine.scale(size / own)
     scaled = scaled * Affine.translation(-part, -part)
-    rows, cols = (
-        (n - 1) * own // size + 1 if centred else -(-n * own // size) for n in grid.shape
-    )
+    rows, cols = ((n - 1) * own // size + 1 if centred else -(-n * own // size) for n in grid.shape)
     return GeoBox((int(rows), int(cols)), scaled, grid.crs)
 
 

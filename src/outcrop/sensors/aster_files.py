@@ -161,9 +161,7 @@ def _of_scene(container: Container, metadata: str) -> Iterator[str]:
     mine, folder = granule(metadata), PurePosixPath(metadata).parent
     for name in container.names:
         if name == metadata or (
-            mine is not None
-            and granule(name) == mine
-            and PurePosixPath(name).parent == folder
+            mine is not None and granule(name) == mine and PurePosixPath(name).parent == folder
         ):
             yield name
 

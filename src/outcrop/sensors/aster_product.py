@@ -165,9 +165,12 @@ class _Scene:
         day = self.files.meta.day
         for band in bands:
             if day is not None and day >= SWIR_FAILED:
-                yield band.name, (
-                    f"the scene is of {day}, and since April 2008 the detectors of the short-wave "
-                    "infrared have been too warm to measure"
+                yield (
+                    band.name,
+                    (
+                        f"the scene is of {day}, and since April 2008 the detectors of the short-wave "
+                        "infrared have been too warm to measure"
+                    ),
                 )
                 continue
             share = _saturated(self.files.bands[band.name], self.valid(band)[1])
