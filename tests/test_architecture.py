@@ -14,11 +14,13 @@ ROOT = Path(outcrop.__file__).parent
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
     {"errors"},
-    {"registry", "recipes", "timespan"},
+    {"registry", "recipes", "timespan", "envi", "gcps"},
     {"reasons"},
-    {"sensors", "config", "source", "mosaic", "quality", "regrid", "opening", "aoi"},
-    {"grid", "cube", "engine"},
+    {"sensors", "config", "source", "mosaic", "quality", "regrid", "aoi"},
+    {"resample", "warp", "align"},
+    {"grid", "cube", "engine", "spectra"},
     {"sample", "describing"},
+    {"opening"},
     {"estimator"},
     {"preprocess", "features", "nn", "unitstats", "components", "noise"},
     {"front", "smoothing", "reduction"},

@@ -14,6 +14,7 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Crs,
     Datetime,
     Device,
     Like,
@@ -27,6 +28,7 @@ from outcrop.cli_options import (
     Quiet,
     RecipeName,
     Reducer,
+    Resampling,
     Resolution,
     SampleSize,
     Scale,
@@ -81,6 +83,8 @@ def map_(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     like: Like = None,
@@ -102,7 +106,7 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
         preprocess=masks_of(mask, ndvi),
         reducer=reducer,
         clusterer=clusterer,
@@ -137,6 +141,8 @@ def fit(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     like: Like = None,
@@ -152,7 +158,7 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
         preprocess=masks_of(mask, ndvi),
         reducer=reducer,
         clusterer=clusterer,
@@ -186,6 +192,8 @@ def apply(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     threads: Threads = None,
@@ -199,7 +207,9 @@ def apply(
     log_to_stderr(quiet, verbose)
     from outcrop.pipeline import apply_to_scenes
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
@@ -241,6 +251,8 @@ def info(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -250,7 +262,9 @@ def info(
     from outcrop.opening import open_source
     from outcrop.quality import Masks
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
     facts = describe(open_source(scene, options, masks))

@@ -35,7 +35,15 @@ Nodata = Annotated[float | None, typer.Option("--nodata", help="Stored value tha
 Aoi = Annotated[str | None, typer.Option("--aoi", help="Vector file; map only inside it.")]
 Resolution = Annotated[
     float | None,
-    typer.Option("--resolution", help="Pixel in m for products of several resolutions."),
+    typer.Option("--resolution", help="Pixel size to map at, in units of the CRS."),
+]
+Crs = Annotated[
+    str | None,
+    typer.Option("--crs", help="Map in this CRS (EPSG:32633), not in the first scene's."),
+]
+Resampling = Annotated[
+    str | None,
+    typer.Option("--resampling", help="On another grid: bilinear, nearest or cubic."),
 ]
 Mask = Annotated[
     str | None,

@@ -29,6 +29,7 @@ from outcrop.quality import Masks
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, notes_of, products_of
+from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
 
@@ -258,6 +259,8 @@ def _notes(source: Source) -> list[str]:
         notes.append(
             f"{source.name} has no CRS: positions are rows and columns, areas are in pixels"
         )
+        if gcps := gcps_of(source):
+            notes[-1] += f" ({gcps.count} ground control points place it: --crs {gcps.crs})"
     unknown = [b.name for b in source.bands if b.quantity == "unknown"]
     if unknown:
         notes.append(
