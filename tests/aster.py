@@ -31,8 +31,10 @@ def item(key, value, level=1):
     texts = value if isinstance(value, tuple) else (value,)
     parts = [f'"{v}"' if isinstance(v, str) else f"{v}" for v in texts]
     text = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
-    return (f"{pad}OBJECT                 = {key}\n{pad}  NUM_VAL              = {len(parts)}\n"
-            f"{pad}  VALUE                = {text}\n{pad}END_OBJECT             = {key}\n")  # fmt: skip
+    return (
+        f"{pad}OBJECT                 = {key}\n{pad}  NUM_VAL              = {len(parts)}\n"
+        f"{pad}  VALUE                = {text}\n{pad}END_OBJECT             = {key}\n"
+    )
 
 
 def core(product="AST_L1T", day=(5, 3, 2000), north=15.77):

@@ -191,8 +191,8 @@ def _from_rasters(container: Container, names: list[str]) -> AsterFiles:
 
 
 _STRETCHED = (
-    "the GeoTIFFs take the centres of their outermost pixels for their edges, so that they lie half "
-    "a pixel off: mended to pixels of 15, 30 and 90 m"
+    "the GeoTIFFs take the centres of their outermost pixels for their edges, so that they lie "
+    "half a pixel off: mended to pixels of 15, 30 and 90 m"
 )
 
 

@@ -1,7 +1,8 @@
 """What ASTER's metadata say, in the forms that they come in.
 
-ODL inside the HDF file (``coremetadata.0``, ``productmetadata.0``, ``.v``, ``.s``, ``.t``), XML beside
-it (``.hdf.xml``, versions 3 and 3.1), and JSON beside the GeoTIFFs of version 4 (``.cmr.json``, UMM-G).
+ODL inside the HDF file (``coremetadata.0``, ``productmetadata.0``, ``.v``, ``.s``, ``.t``), XML
+beside it (``.hdf.xml``, versions 3 and 3.1), and JSON beside the GeoTIFFs of version 4
+(``.cmr.json``, UMM-G).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from outcrop.sensors.container import Container, parse_xml
 from outcrop.sensors.hdf4 import Hdf4File
 from outcrop.sensors.odl import Odl, parse_odl
 
-#: The XML of the LP DAAC names a document type of its own, without content: the one that is let pass.
+#: The XML of the LP DAAC names a document type of its own, without content: it alone is let pass.
 _DOCTYPE = re.compile(rb'<!DOCTYPE\s+GranuleMetaDataFile\s+SYSTEM\s+"[^"<>\[\]]{0,300}"\s*>')
 
 

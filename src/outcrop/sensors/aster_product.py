@@ -82,7 +82,6 @@ class AsterReader:
         """Open the product; see `outcrop.sensors.products.Reader`."""
         where = str(container.path / metadata)
         require_sensor(where, ASTER, options)
-        _require_resolution(options)
         scene = _Scene(self, where, read_files(container, metadata))
         chosen, dropped = scene.choose(options.bands)
         scene = scene.placed(chosen)
@@ -128,12 +127,13 @@ class _Scene:
         names = [b.name for b in ASTER.bands if b.name in self.files.bands]
         found = name_bands(self.where, [FileBand(n) for n in names], ASTER, labels)
         bands = [replace(b, quantity=self._quantity(b.name)) for _, b in found]
-        dead = dict(self._dead([b for b in bands if b.name in SUBSYSTEMS["SWIR"]]))
+        dead = {b.name: why for b in bands if (why := self._dead(b))}
         alive = [b for b in bands if b.name not in dead]
         if dead and (labels is not None or not alive):
             name, why = next(iter(dead.items()))
             raise SceneError(
-                f"{self.where}: {name} cannot be used: {why}; leave {', '.join(dead)} out of --bands"
+                f"{self.where}: {name} cannot be used: {why}; leave {', '.join(dead)} out of "
+                "--bands"
             )
         says = [f"{', '.join(n)} left out: {why}" for why, n in _grouped(dead).items()]
         if labels is None and self.reader.quantity == "reflectance" and alive[0].name != "B10":
@@ -160,22 +160,19 @@ class _Scene:
         thermal = band in SUBSYSTEMS["TIR"] and self.reader.product == "AST_L1T"
         return "radiance" if thermal else self.reader.quantity
 
-    def _dead(self, bands: Sequence[Band]) -> Iterator[tuple[str, str]]:
-        """Yield short-wave bands whose detectors had failed, by the date or by their numbers."""
+    def _dead(self, band: Band) -> str | None:
+        """Say why a band's detectors had failed, by the date or by its numbers; None if not."""
         day = self.files.meta.day
-        for band in bands:
-            if day is not None and day >= SWIR_FAILED:
-                yield (
-                    band.name,
-                    (
-                        f"the scene is of {day}, and since April 2008 the detectors of the short-wave "
-                        "infrared have been too warm to measure"
-                    ),
-                )
-                continue
-            share = _saturated(self.files.bands[band.name], self.valid(band)[1])
-            if share > MOST_SATURATED:
-                yield band.name, f"more than {MOST_SATURATED:.0%} of its numbers are saturated"
+        if band.name not in SUBSYSTEMS["SWIR"]:
+            return None
+        if day is not None and day >= SWIR_FAILED:
+            return (
+                f"the scene is of {day}, and since April 2008 the detectors of the short-wave "
+                "infrared have been too warm to measure"
+            )
+        if _saturated(self.files.bands[band.name], self.valid(band)[1]) > MOST_SATURATED:
+            return f"more than {MOST_SATURATED:.0%} of its numbers are saturated"
+        return None
 
     def valid(self, band: Band) -> tuple[float, float]:
         """Return the lowest and the highest number of a band that is a measurement."""
@@ -212,15 +209,15 @@ class _Scene:
         heat = [b.name for b in chosen if b.quantity != "reflectance"]
         if 0 < len(heat) < len(chosen):
             yield (
-                f"{', '.join(heat)} measure heat, the others sunlight: recipes that take brightness "
-                "for common to all bands, as the default does, suit either kind alone better"
+                f"heat is measured in {', '.join(heat)} and sunlight in the others: recipes that "
+                "take brightness for common to all bands, as the default does, suit one kind alone"
             )
         swir = any(b.name in SUBSYSTEMS["SWIR"] for b in chosen)
         if self.reader.product == "AST_L1T":
             if any(b.quantity == "reflectance" for b in chosen):
                 yield (
-                    "L1T is reflectance at the top of the atmosphere: haze and atmosphere are still "
-                    "in it, so do not compare it with surface reflectance"
+                    "L1T is reflectance at the top of the atmosphere: haze and atmosphere are "
+                    "still in it, so do not compare it with surface reflectance"
                 )
             if swir:
                 yield (
@@ -242,11 +239,6 @@ def _grouped(dead: dict[str, str]) -> dict[str, list[str]]:
     return groups
 
 
-def _require_resolution(options: Input) -> None:
-    if options.resolution is not None and options.resolution not in RESOLUTIONS:
-        raise SceneError(f"--resolution {options.resolution:g}: ASTER is read at 15, 30 or 90 m")
-
-
 def _size(grid: GeoBox) -> float:
     return round(math.hypot(grid.affine.a, grid.affine.d), 3)
 
@@ -262,15 +254,17 @@ def _saturated(plane: Plane, highest: float) -> float:
     return float(np.isposinf(numbers).sum() / max(data.sum(), 1))
 
 
-def _grid(sources: Sequence[Source], size: float | None, centred: bool) -> GeoBox:
+def _grid(sources: Sequence[Source], wanted: float | None, centred: bool) -> GeoBox:
     """Return the grid to bring the bands onto.
 
     That of the short-wave infrared where it is used (30 m): it tells minerals apart, and what is
     finer in it is not measured. Otherwise that of the finest band.
     """
     fine = min((s.grid for s in sources), key=_size)
-    if size is None:
+    if wanted is None:
         swir = any(b.name in SUBSYSTEMS["SWIR"] for s in sources for b in s.bands)
-        size = SWIR_RESOLUTION if swir else _size(fine)
+        wanted = SWIR_RESOLUTION if swir else _size(fine)
+    # What is none of ASTER's own sizes is made later of the nearest finer one.
+    size = max((r for r in RESOLUTIONS if r <= wanted), default=RESOLUTIONS[0])
     own = next((s.grid for s in sources if _size(s.grid) == size), None)
     return own if own is not None else grid_at(fine, size, centred)

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,7 +28,11 @@ MAGIC = b"\x0e\x03\x13\x01"
 #: More rows or columns than a swath of any satellite has.
 LARGEST = 65_535
 
+#: Files that are kept open.
+MOST_OPEN = 8
+
 _LOCK = threading.RLock()
+_OPEN: dict[str, tuple[tuple[int, int, int], Any]] = {}
 T = TypeVar("T")
 
 
@@ -141,8 +144,7 @@ def _with(path: str, work: Callable[[Any], T]) -> T:
 
     with _LOCK:
         try:
-            facts = Path(path).stat()
-            return work(_open(path, facts.st_mtime_ns, facts.st_size, os.getpid()))
+            return work(_open(path))
         except FileNotFoundError:
             raise SceneError(f"{path} does not exist; check the path") from None
         except (HDF4Error, ValueError, UnicodeDecodeError, MemoryError) as error:
@@ -152,15 +154,24 @@ def _with(path: str, work: Callable[[Any], T]) -> T:
             ) from None
 
 
-@lru_cache(maxsize=8)
-def _open(path: str, _changed: int, _size: int, _process: int) -> Any:
+def _open(path: str) -> Any:
     """Open a file once for the process: a packed plane is unpacked from where it was left.
 
-    A forked process opens its own, since two that share a file would move each other's place in it.
+    The library knows files by their path, so one that was replaced, or was opened before the
+    process was forked, is closed first.
     """
     from pyhdf.SD import SD, SDC
 
-    return SD(path, SDC.READ)
+    facts = Path(path).stat()
+    now = (facts.st_mtime_ns, facts.st_size, os.getpid())
+    seen, handle = _OPEN.pop(path, (None, None))
+    if handle is not None and seen != now:
+        handle.end()
+        handle = None
+    if len(_OPEN) >= MOST_OPEN:
+        _OPEN.pop(next(iter(_OPEN)))[1].end()
+    _OPEN[path] = (now, SD(path, SDC.READ) if handle is None else handle)
+    return _OPEN[path][1]
 
 
 def _require_pyhdf(path: str) -> None:
