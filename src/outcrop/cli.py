@@ -16,7 +16,9 @@ from outcrop.cli_options import (
     Clusterer,
     Crs,
     Datetime,
+    Dem,
     Device,
+    Illumination,
     Like,
     Mask,
     MinArea,
@@ -35,12 +37,22 @@ from outcrop.cli_options import (
     Scenes,
     Seed,
     Sensor,
+    SunAzimuth,
+    SunElevation,
     Threads,
     Units,
     Verbose,
 )
 from outcrop.cli_output import Bars, log_to_stderr, show
-from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
+from outcrop.cli_parsing import (
+    absolute,
+    given,
+    input_of,
+    light_of,
+    masks_of,
+    override,
+    sample_of,
+)
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -87,6 +99,10 @@ def map_(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -106,8 +122,11 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -145,6 +164,10 @@ def fit(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -158,8 +181,11 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -196,6 +222,10 @@ def apply(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
@@ -208,11 +238,13 @@ def apply(
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(light_of(dem, sun_azimuth, sun_elevation)),
     )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
+            model, scenes, out, options=options,
+            preprocess=given({**masks_of(mask, ndvi), "illumination": illumination}),
             threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
             report=reporter,
         )  # fmt: skip
