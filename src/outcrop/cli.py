@@ -28,6 +28,7 @@ from outcrop.cli_options import (
     RecipeName,
     Reducer,
     Resolution,
+    Resume,
     SampleSize,
     Scale,
     Scenes,
@@ -94,6 +95,7 @@ def map_(
     save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -117,7 +119,7 @@ def map_(
     with Bars(quiet) as reporter:
         result = map_scenes(
             scenes, changed, out,
-            overwrite=overwrite, checksum=checksum, report=reporter,
+            overwrite=overwrite, resume=resume, checksum=checksum, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -191,6 +193,7 @@ def apply(
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -203,8 +206,8 @@ def apply(
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
-            threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
-            report=reporter,
+            threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
+            checksum=checksum, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 

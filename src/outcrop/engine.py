@@ -26,6 +26,8 @@ from outcrop.source import Source, Window
 TILE = 512
 #: Bytes of input that may be in flight at once.
 IN_FLIGHT_BYTES = 512 * 2**20
+#: Bytes of decoded pixels that GDAL may keep in each process.
+CACHE_BYTES = 256 * 2**20
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -185,7 +187,7 @@ def limited_threads(threads: int = 1) -> Iterator[None]:
 
     token = _allowed.set(threads)
     gdal = rasterio.Env(
-        GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
+        GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
     )
     try:
         with gdal, threadpool_limits(limits=threads):

@@ -16,7 +16,7 @@ import numpy as np
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
-from outcrop.engine import limited_threads
+from outcrop.engine import Executor, limited_threads
 from outcrop.errors import InputError, SceneError
 from outcrop.front import Front
 from outcrop.model import Model, fit_front, fit_model, scaled_pairs
@@ -26,6 +26,7 @@ from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
+from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, notes_of, products_of
@@ -81,7 +82,9 @@ def map_scenes(
     out: Path | str,
     *,
     overwrite: bool = False,
+    resume: bool = False,
     checksum: bool = False,
+    executor: Executor | None = None,
     report: Reporter = silent,
 ) -> Result:
     """Fit a recipe to scenes, map them, and publish the result as a folder.
@@ -95,8 +98,12 @@ def map_scenes(
         The folder to make.
     overwrite : bool
         Replace a result that Outcrop wrote there earlier.
+    resume : bool
+        Go on with a run of the same scenes and recipe that was cut off, if there is one.
     checksum : bool
         Store the SHA-256 of each input file.
+    executor : Executor, optional
+        Where to read and map blocks instead of in threads of this process.
     report : callable, optional
         Called with the name of each stage; may return a progress function.
 
@@ -107,17 +114,26 @@ def map_scenes(
     Raises
     ------
     OutcropError
-        Of the kind that fits; nothing is left behind.
+        Of the kind that fits; nothing is left behind but finished blocks, to be resumed.
     """
     out = Path(out)
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
     source = _open(scenes, recipe)
-    with staged(out, overwrite=overwrite) as folder:
-        model, notes, facts = _fit(source, recipe, legend, report)
-        model.save(folder / "model")
-        job = _Job(out, source, model.recipe, tuple(notes), facts, started, checksum)
+    with staged(out, overwrite=overwrite, resume=resume) as folder:
+        journal = _journal(folder, source, recipe)
+        if journal and journal.fitted:
+            model = Model.load(folder / "model")
+            notes, facts = journal.fitted["notes"], journal.fitted["facts"]
+        else:
+            model, notes, facts = _fit(source, recipe, legend, report, executor)
+            model.save(folder / "model")
+            if journal:
+                journal.begin({"notes": notes, "facts": facts}, folder / "model")
+        job = _Job(
+            out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal
+        )
         return _map_into(folder, job, model, report)
 
 
@@ -150,7 +166,9 @@ def apply_to_scenes(
     threads: int | None = None,
     datetime: str | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     checksum: bool = False,
+    executor: Executor | None = None,
     report: Reporter = silent,
 ) -> Result:
     """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
@@ -185,11 +203,25 @@ def apply_to_scenes(
     check_recipe(recipe, "options")
     source = _open(scenes, recipe)
     model.require_bands(source.bands, source.name)
-    with staged(out, overwrite=overwrite) as folder:
-        model.save(folder / "model")
+    with staged(out, overwrite=overwrite, resume=resume) as folder:
+        journal = _journal(folder, source, recipe, model=model)
         facts = {"model": str(model_folder)}
-        job = _Job(out, source, recipe, tuple(_notes(source)), facts, started, checksum)
+        model.save(folder / "model")
+        if journal:
+            journal.begin(facts, folder / "model")
+        notes = tuple(_notes(source))
+        job = _Job(out, source, recipe, notes, facts, started, checksum, executor, journal)
         return _map_into(folder, job, model, report)
+
+
+def _journal(
+    folder: Path, source: Source, recipe: Recipe, *, model: Model | None = None
+) -> Journal | None:
+    """Take up or begin the journal of a run; None if its scene can't be recognised again."""
+    if not is_resumable(source):
+        return None
+    extra = {} if model is None else {"model": model.digest()}
+    return Journal.open(folder, request(source, recipe, extra))
 
 
 def _open(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
@@ -212,16 +244,23 @@ def _legend_to_match(like: str | None) -> Legend | None:
 
 
 def _fit(
-    source: Source, recipe: Recipe, like: Legend | None, report: Reporter
+    source: Source,
+    recipe: Recipe,
+    like: Legend | None,
+    report: Reporter,
+    executor: Executor | None = None,
 ) -> tuple[Model, list[str], dict[str, Any]]:
     notes = _notes(source)
     run = recipe.run
     progress = report("Sampling")
-    sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
+    sample = draw(
+        [source], run.sample, seed=run.seed, threads=run.threads, progress=progress,
+        executor=executor,
+    )  # fmt: skip
     notes += _sample_notes(source, sample)
     with limited_threads(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
-    features = features_of(source, sample, front, recipe, report)
+    features = features_of(source, sample, front, recipe, report, executor)
     report("Fitting")
     started = time.perf_counter()
     with limited_threads(run.fit_threads):
@@ -239,14 +278,19 @@ def _fit(
 
 
 def features_of(
-    source: Source, sample: Sample, front: Front, recipe: Recipe, report: Reporter = silent
+    source: Source,
+    sample: Sample,
+    front: Front,
+    recipe: Recipe,
+    report: Reporter = silent,
+    executor: Executor | None = None,
 ) -> Sample:
     """Return the features of a sample's pixels: with smoothing, from the scene around them."""
     run = recipe.run
     if front.halo:
         return draw(
             [source], run.sample, seed=run.seed, prepare=front, threads=run.threads,
-            progress=report("Smoothing"),
+            progress=report("Smoothing"), executor=executor,
         )  # fmt: skip
     rows, neighbours = scaled_pairs(front, sample)
     return dataclasses.replace(sample, rows=rows, neighbours=neighbours)
@@ -303,6 +347,8 @@ class _Job:
     facts: dict[str, Any]
     started: float
     checksum: bool
+    executor: Executor | None = None
+    journal: Journal | None = None
 
 
 def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:
@@ -312,11 +358,14 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     applied = apply_model(
         model, source, folder,
         threads=run.threads, block=run.block, save_code=recipe.products.save_code,
-        min_area=recipe.products.min_area, progress=report("Mapping"),
+        min_area=recipe.products.min_area, progress=report("Mapping"), executor=job.executor,
+        journal=job.journal,
     )  # fmt: skip
     report("Drawing")
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
     if not legend.mapped_pixels:
+        if job.journal:
+            job.journal.forget()
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
     write_styles(folder, legend)
     left_out = write_layers(folder, legend, source.grid)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import engine
-from outcrop.engine import Block
+from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
 from outcrop.products.raster import row_reader
 from outcrop.refinement.sieve import sieve
@@ -51,7 +51,7 @@ class _Sum:
 
     def __call__(
         self, data: NDArray[np.float32], block: Block
-    ) -> list[tuple[tuple[int, int], UnitSums]]:
+    ) -> list[tuple[tuple[int, int], NDArray[np.float64]]]:
         from rasterio.windows import Window as RasterWindow
 
         core = block.core
@@ -62,17 +62,29 @@ class _Sum:
         for place, tile in engine.tiles(core):
             inside = tile.inside(core)
             rows = self.areas[tile.row : tile.row + tile.height]
-            result.append((place, UnitSums.of_tile(data[:, *inside], labels[inside], rows)))
+            sums = UnitSums.of_tile(data[:, *inside], labels[inside], rows)
+            result.append((place, sums.used))
         return result
 
 
-def sum_units(source: Source, path: Path, *, threads: int = 0, block: int = 1024) -> UnitSums:
-    """Sum a scene by the labels of a raster on its grid."""
-    sums = TileSums()
+def sum_units(
+    source: Source,
+    path: Path,
+    *,
+    threads: int = 0,
+    block: int = 1024,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> UnitSums:
+    """Sum a scene by the labels of a raster on its grid; arguments as `engine.run`."""
+    sums = TileSums(source.grid.shape)
 
-    def sink(_block: Block, parts: list[tuple[tuple[int, int], UnitSums]]) -> None:
+    def sink(_block: Block, parts: list[tuple[tuple[int, int], NDArray[np.float64]]]) -> None:
         for place, part in parts:
             sums.add(place, part)
 
-    engine.run(source, _Sum(path, row_areas(source.grid)), sink, size=block, threads=threads)
+    work = _Sum(path.absolute(), row_areas(source.grid))
+    engine.run(
+        source, work, sink, size=block, threads=threads, executor=executor, progress=progress
+    )
     return sums.total()
