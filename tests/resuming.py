@@ -11,10 +11,10 @@ from rasters import blobs, write
 #: Slow enough to be cut off in the middle: nine blocks of some tenths of a second.
 SLOW = Recipe(
     preprocess=Preprocess("log"),
-    smooth=Step("bilateral", {"radius": 4}),
+    smooth=Step("bilateral", {"radius": 3}),
     reducer=Step("pca", {"n_components": 3}),
     clusterer=Step("kmeans", {"n_units": 4}),
-    refine=(Step("potts", {"updates": 8}),),
+    refine=(Step("potts", {"updates": 4}),),
     run=Run(block=512, threads=1, sample=4000),
 )
 
@@ -22,7 +22,8 @@ SLOW = Recipe(
 def scene(folder, shape=(1300, 1400)):
     data, _ = blobs(shape, bands=5, units=4, spread=0.15)
     data[:, :40, :90] = 0
-    return write(folder / "scene.tif", np.round(data * 1e4).astype("i2"), nodata=0)
+    return write(folder / "scene.tif", np.round(data * 1e4).astype("i2"), nodata=0,
+                 tiled=True, blockxsize=512, blockysize=512)  # fmt: skip
 
 
 def with_run(recipe, **changes):
@@ -36,3 +37,18 @@ def finished(partial):
     except FileNotFoundError:
         return 0
     return sum(last - first + 1 for first, last in spans)
+
+
+class Watch:
+    """Counts blocks; raises what it is given once so many of them are mapped."""
+
+    def __init__(self, stop_at=None, error=KeyboardInterrupt):
+        self.stop_at, self.error, self.mapped = stop_at, error, []
+
+    def __call__(self, stage):
+        return self.tell if stage == "Mapping" else None
+
+    def tell(self, done, total):
+        self.mapped.append(done)
+        if done == self.stop_at:
+            raise self.error
