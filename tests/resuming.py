@@ -11,7 +11,7 @@ from rasters import blobs, write
 #: Slow enough to be cut off in the middle: nine blocks of some tenths of a second.
 SLOW = Recipe(
     preprocess=Preprocess("log"),
-    smooth=Step("bilateral", {"radius": 3}),
+    smooth=Step("bilateral", {"radius": 2}),
     reducer=Step("pca", {"n_components": 3}),
     clusterer=Step("kmeans", {"n_units": 4}),
     refine=(Step("potts", {"updates": 4}),),

@@ -14,11 +14,13 @@ ROOT = Path(outcrop.__file__).parent
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
     {"errors"},
-    {"registry", "recipes", "timespan"},
+    {"registry", "recipes", "timespan", "envi", "gcps"},
     {"reasons"},
-    {"sensors", "config", "source", "mosaic", "quality", "regrid", "opening", "aoi"},
-    {"durable", "grid", "cube", "engine"},
-    {"sample", "describing"},
+    {"sensors", "config", "source", "mosaic", "quality", "regrid", "aoi"},
+    {"resample", "warp", "align"},
+    {"durable", "grid", "cube", "engine", "spectra"},
+    {"sample", "describing", "cluster"},
+    {"opening"},
     {"estimator"},
     {"preprocess", "features", "nn", "unitstats", "components", "noise"},
     {"front", "smoothing", "reduction"},

@@ -14,6 +14,7 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Crs,
     Datetime,
     Device,
     Like,
@@ -27,16 +28,19 @@ from outcrop.cli_options import (
     Quiet,
     RecipeName,
     Reducer,
+    Resampling,
     Resolution,
     Resume,
     SampleSize,
     Scale,
     Scenes,
+    Scheduler,
     Seed,
     Sensor,
     Threads,
     Units,
     Verbose,
+    Workers,
 )
 from outcrop.cli_output import Bars, log_to_stderr, show
 from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
@@ -82,6 +86,8 @@ def map_(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     like: Like = None,
@@ -89,6 +95,8 @@ def map_(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
     min_area: MinArea = None,
     datetime: Datetime = None,
@@ -104,7 +112,7 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
         preprocess=masks_of(mask, ndvi),
         reducer=reducer,
         clusterer=clusterer,
@@ -114,12 +122,14 @@ def map_(
         products={"save_code": save_code or None, "title": title, "min_area": min_area,
                   "datetime": datetime},
     )  # fmt: skip
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
 
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = map_scenes(
             scenes, changed, out,
-            overwrite=overwrite, resume=resume, checksum=checksum, report=reporter,
+            overwrite=overwrite, resume=resume, checksum=checksum,
+            executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -139,6 +149,8 @@ def fit(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     like: Like = None,
@@ -146,6 +158,8 @@ def fit(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -154,7 +168,7 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
+        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
         preprocess=masks_of(mask, ndvi),
         reducer=reducer,
         clusterer=clusterer,
@@ -168,10 +182,13 @@ def fit(
         },
         products={},
     )
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import fit_scenes
 
-    with Bars(quiet) as reporter:
-        model = fit_scenes(scenes, changed, out, overwrite=overwrite, report=reporter)
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+        model = fit_scenes(
+            scenes, changed, out, overwrite=overwrite, executor=executor, report=reporter
+        )
     if not quiet:
         typer.echo(f"{len(model.numbers)} units fitted; model in {out}")
 
@@ -188,9 +205,13 @@ def apply(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
@@ -200,14 +221,17 @@ def apply(
 ) -> None:
     """Map a scene with a model that was fitted on another of the same bands."""
     log_to_stderr(quiet, verbose)
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import apply_to_scenes
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
-    with Bars(quiet) as reporter:
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
             threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
-            checksum=checksum, report=reporter,
+            checksum=checksum, executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -244,6 +268,8 @@ def info(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -253,7 +279,9 @@ def info(
     from outcrop.opening import open_source
     from outcrop.quality import Masks
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
     facts = describe(open_source(scene, options, masks))

@@ -35,7 +35,15 @@ Nodata = Annotated[float | None, typer.Option("--nodata", help="Stored value tha
 Aoi = Annotated[str | None, typer.Option("--aoi", help="Vector file; map only inside it.")]
 Resolution = Annotated[
     float | None,
-    typer.Option("--resolution", help="Pixel in m for products of several resolutions."),
+    typer.Option("--resolution", help="Pixel size to map at, in units of the CRS."),
+]
+Crs = Annotated[
+    str | None,
+    typer.Option("--crs", help="Map in this CRS (EPSG:32633), not in the first scene's."),
+]
+Resampling = Annotated[
+    str | None,
+    typer.Option("--resampling", help="On another grid: bilinear, nearest or cubic."),
 ]
 Mask = Annotated[
     str | None,
@@ -70,6 +78,14 @@ Datetime = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with a run that was cut off, if there is one.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Worker processes to use instead of threads (extra: dask)."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Dask cluster to map on: tcp://host:8786 (extra: dask)."),
 ]
 Checksum = Annotated[bool, typer.Option("--checksum", help="Store the inputs' SHA-256.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]

@@ -27,8 +27,9 @@ class Input:
     """What the scene's files do not say of themselves.
 
     ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
-    ``scale`` and ``offset`` turn stored numbers into reflectance; ``resolution`` is the pixel
-    size, in metres, onto which a product with bands of several resolutions is brought.
+    ``scale`` and ``offset`` turn stored numbers into reflectance. ``crs`` and ``resolution``
+    (pixel size in its units) are of the grid to map on, instead of the first scene's own;
+    ``resampling`` is how pixels are interpolated there (None: bilinear).
     """
 
     sensor: str | None = None
@@ -38,6 +39,8 @@ class Input:
     nodata: float | None = None
     aoi: str | None = None
     resolution: float | None = None
+    crs: str | None = None
+    resampling: str | None = None
 
 
 @dataclass(frozen=True)

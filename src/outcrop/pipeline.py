@@ -29,7 +29,8 @@ from outcrop.quality import Masks
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, notes_of, products_of
+from outcrop.source import Source, file_paths, notes_of, products_of
+from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
 
@@ -120,8 +121,9 @@ def map_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe)
+    source = _open(scenes, recipe, executor)
     with staged(out, overwrite=overwrite, resume=resume) as folder:
+        _check_executor(executor, source, folder)
         journal = _journal(folder, source, recipe)
         if journal and journal.fitted:
             model = Model.load(folder / "model")
@@ -143,15 +145,17 @@ def fit_scenes(
     out: Path | str,
     *,
     overwrite: bool = False,
+    executor: Executor | None = None,
     report: Reporter = silent,
 ) -> Model:
     """Fit a recipe to scenes and publish the model as a folder; arguments as `map_scenes`."""
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe)
+    source = _open(scenes, recipe, executor)
     with staged(out, kind="model", overwrite=overwrite) as folder:
-        model, _, _ = _fit(source, recipe, legend, report)
+        _check_executor(executor, source, folder)
+        model, _, _ = _fit(source, recipe, legend, report, executor)
         model.save(folder)
     return model
 
@@ -201,9 +205,10 @@ def apply_to_scenes(
         else dataclasses.replace(model.recipe.run, threads=threads),
     )
     check_recipe(recipe, "options")
-    source = _open(scenes, recipe)
+    source = _open(scenes, recipe, executor)
     model.require_bands(source.bands, source.name)
     with staged(out, overwrite=overwrite, resume=resume) as folder:
+        _check_executor(executor, source, folder)
         journal = _journal(folder, source, recipe, model=model)
         facts = {"model": str(model_folder)}
         model.save(folder / "model")
@@ -224,11 +229,25 @@ def _journal(
     return Journal.open(folder, request(source, recipe, extra))
 
 
-def _open(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
+def _open(
+    scenes: Sequence[str] | Source, recipe: Recipe, executor: Executor | None = None
+) -> Source:
     if isinstance(scenes, Source):
         return scenes
+    if executor is not None:  # other processes may have another working directory
+        scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
     return open_sources(scenes, recipe.input, masks)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute()) if Path(path).exists() else path
+
+
+def _check_executor(executor: Executor | None, source: Source, folder: Path) -> None:
+    """Find out before the work that workers can do it."""
+    if executor is not None:
+        executor.check([str(path) for path in file_paths(source)], folder)
 
 
 def _legend_to_match(like: str | None) -> Legend | None:
@@ -302,6 +321,8 @@ def _notes(source: Source) -> list[str]:
         notes.append(
             f"{source.name} has no CRS: positions are rows and columns, areas are in pixels"
         )
+        if gcps := gcps_of(source):
+            notes[-1] += f" ({gcps.count} ground control points place it: --crs {gcps.crs})"
     unknown = [b.name for b in source.bands if b.quantity == "unknown"]
     if unknown:
         notes.append(

@@ -22,7 +22,7 @@ from outcrop.reasons import (
     VEGETATION,
     Flag,
 )
-from outcrop.sensors.base import Band
+from outcrop.sensors.base import Band, Sun
 from outcrop.source import Source, SourceOver, Window, read_reasons, valid_mask
 
 if TYPE_CHECKING:
@@ -120,6 +120,10 @@ class QualitySource(SourceOver):
         What the user should know of it.
     paths : tuple of Path
         Files besides those of the bands that provenance lists.
+    sun : Sun or None
+        Where the sun stood, by the metadata.
+    relief : str
+        Who took the light on slopes out of the bands already; empty if nobody did.
     """
 
     base: Source
@@ -128,6 +132,8 @@ class QualitySource(SourceOver):
     product: str = ""
     notes: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
+    sun: Sun | None = None
+    relief: str = ""
 
     @property
     def grid(self) -> GeoBox:

@@ -14,13 +14,12 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from outcrop import __version__
 from outcrop.config import Recipe
 from outcrop.durable import replace_text, sync_tree
+from outcrop.engine import versions
 from outcrop.errors import InputError
 from outcrop.publish import STATE
 from outcrop.source import RasterSource, Source, file_paths, leaves
@@ -28,8 +27,6 @@ from outcrop.source import RasterSource, Source, file_paths, leaves
 FORMAT = 1
 #: Seconds between two writings of the state: what was finished since is done again.
 EVERY = 1.0
-#: Packages whose version decides over the bits of the map.
-PACKAGES = ("numpy", "scikit-learn", "scipy", "numba", "rasterio")
 #: Settings that change the speed and never the map, nor how it is cut.
 FREE = ("run.threads",)
 
@@ -55,8 +52,7 @@ def request(
     named = [Path(p) for p in (recipe.input.aoi, recipe.run.like) if p]
     return {
         "format": FORMAT,
-        "outcrop": __version__,
-        "packages": {name: version(name) for name in PACKAGES},
+        "versions": versions(),
         "recipe_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "settings": settings,
         "inputs": [fingerprint(path) for path in (*file_paths(source), *named)],
@@ -160,10 +156,10 @@ class Journal:
 
 def _difference(state: Mapping[str, Any], asked: Mapping[str, Any]) -> str | None:
     """Say in what a state is not of this run."""
-    if state.get("format") != FORMAT or state.get("outcrop") != asked["outcrop"]:
-        return f"it was begun with Outcrop {state.get('outcrop')}, and this is {asked['outcrop']}"
-    for name, now in asked["packages"].items():
-        if (then := state["packages"].get(name)) != now:
+    if state.get("format") != FORMAT:
+        return f"its format is {state.get('format')}, and this version reads {FORMAT}"
+    for name, now in asked["versions"].items():
+        if (then := state["versions"].get(name)) != now:
             return f"it was begun with {name} {then}, and this is {now}"
     if text := _other_inputs(state["inputs"], asked["inputs"]):
         return text

@@ -135,8 +135,9 @@ def test_another_version_is_refused(tmp_path):
     state = tmp_path / "out.partial" / "state.json"
     facts = json.loads(state.read_text())
     for change, says in (
-        ({"outcrop": "0.0.1"}, r"begun with Outcrop 0\.0\.1"),
-        ({"packages": {**facts["packages"], "numpy": "1.0"}}, r"begun with numpy 1\.0"),
+        ({"versions": {**facts["versions"], "outcrop": "0.0.1"}}, r"begun with outcrop 0\.0\.1"),
+        ({"versions": {**facts["versions"], "numpy": "1.0"}}, r"begun with numpy 1\.0"),
+        ({"format": 99}, "format is 99"),
     ):
         state.write_text(json.dumps({**facts, **change}))
         with pytest.raises(InputError, match=says):
