@@ -16,7 +16,9 @@ from outcrop.cli_options import (
     Clusterer,
     Crs,
     Datetime,
+    Dem,
     Device,
+    Illumination,
     Like,
     Mask,
     MinArea,
@@ -37,13 +39,23 @@ from outcrop.cli_options import (
     Scheduler,
     Seed,
     Sensor,
+    SunAzimuth,
+    SunElevation,
     Threads,
     Units,
     Verbose,
     Workers,
 )
 from outcrop.cli_output import Bars, log_to_stderr, show
-from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
+from outcrop.cli_parsing import (
+    absolute,
+    given,
+    input_of,
+    light_of,
+    masks_of,
+    override,
+    sample_of,
+)
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -90,6 +102,10 @@ def map_(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -112,8 +128,11 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -153,6 +172,10 @@ def fit(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -168,8 +191,11 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -209,6 +235,10 @@ def apply(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     threads: Threads = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -225,11 +255,13 @@ def apply(
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(light_of(dem, sun_azimuth, sun_elevation)),
     )
     with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
+            model, scenes, out, options=options,
+            preprocess=given({**masks_of(mask, ndvi), "illumination": illumination}),
             threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
             checksum=checksum, executor=executor, report=reporter,
         )  # fmt: skip

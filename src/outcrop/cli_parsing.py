@@ -32,6 +32,14 @@ def input_of(
             "resampling": resampling}  # fmt: skip
 
 
+def light_of(
+    dem: str | None, sun_azimuth: float | None, sun_elevation: float | None
+) -> dict[str, Any]:
+    """Return what is said of the light on slopes, None where nothing is."""
+    path = dem if dem is None or "://" in dem else absolute(dem)
+    return {"dem": path, "sun_azimuth": sun_azimuth, "sun_elevation": sun_elevation}
+
+
 def masks_of(mask: str | None, ndvi: float | None) -> dict[str, Any]:
     """Return what is said of masks, None where nothing is."""
     names = None
