@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from outcrop import engine
 from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
+from outcrop.indices import Ready, require, stack
+from outcrop.measuring import KINDS, Gauge
 from outcrop.model import Model
 from outcrop.products.figure import choose_composite
+from outcrop.products.indices import index_layer
 from outcrop.products.mask import mask_layer
 from outcrop.products.parts import Layer, Parts
 from outcrop.products.raster import cog_writer, overview_step
@@ -41,13 +44,22 @@ class Applied:
     step : int
     reasons : ndarray of int64 or None
         Pixels by code of `outcrop.reasons`, where the scene knows why pixels are missing.
+    gauge : Gauge
+        What was measured besides.
+    indices : UnitSums
+        Of its indices.
+    counts : ndarray of int64, shape (`KINDS`, bands)
+        Odd values of mapped pixels.
     """
 
     sums: UnitSums
     composite: NDArray[np.float32]
     composite_bands: tuple[int, ...]
     step: int
-    reasons: NDArray[np.int64] | None = None
+    reasons: NDArray[np.int64] | None
+    gauge: Gauge
+    indices: UnitSums
+    counts: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,8 @@ class _Label:
     step: int
     layers: Mapping[str, Layer]
     parts: Parts
+    gauge: Gauge
+    wanted: tuple[Ready, ...]
 
     def __call__(self, data: NDArray[np.float32], block: Block) -> None:
         # Planes beyond the model's bands: the reasons, or none.
@@ -85,7 +99,11 @@ class _Label:
         if "mask" in self.layers:
             pixels["mask"] = reasons[0].astype(np.uint8)
         cores = {n: np.ascontiguousarray(p[..., cut[0], cut[1]]) for n, p in pixels.items()}
-        facts = self._facts(data[:, *cut], cores, block)
+        core = data[:, *cut]
+        if "indices" in self.layers:
+            mapped = np.where(cores["units"] > 0, core, np.float32(np.nan))
+            cores["indices"] = stack(self.wanted, mapped)
+        facts = self._facts(core, cores, block)
         layers = [(self.layers[name], core) for name, core in cores.items()]
         self.parts.write(block.index, layers, facts)
 
@@ -99,8 +117,10 @@ class _Label:
         for (row, col), tile in engine.tiles(block.core):
             inside = tile.inside(block.core)
             rows = self.areas[tile.row : tile.row + tile.height]
-            sums = UnitSums.of_tile(core[:, *inside], cores["units"][inside], rows)
-            facts[f"sums {row} {col}"] = sums.used
+            part = core[:, *inside], cores["units"][inside], rows
+            facts[f"sums {row} {col}"] = UnitSums.of_tile(*part).used
+            facts[f"indices {row} {col}"] = self.gauge.sums(*part).used
+        facts["counts"] = self.gauge.counts(core, cores["units"])
         if "mask" in cores:
             facts["reasons"] = np.bincount(cores["mask"].ravel(), minlength=256)
         return facts
@@ -133,16 +153,18 @@ def apply_model(
     block: int = 1024,
     save_code: bool = False,
     min_area: float = 0.0,
+    layers: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     executor: Executor | None = None,
     journal: Journal | None = None,
 ) -> Applied:
-    """Write ``units.tif`` (and ``mask.tif``, ``code.tif``) of a scene into a folder.
+    """Write ``units.tif`` (and ``mask.tif``, ``code.tif``, ``indices.tif``) into a folder.
 
     The result depends on the model and the pixels alone: not on ``threads``, ``block``, the
     executor, or on how often the run was cut off. With a ``min_area`` (square metres, or pixels
     without a CRS) a sieve takes what is smaller out of the labels before they become
-    ``units.tif``, and the scene is read a second time for the sums of what is left.
+    ``units.tif``, and the scene is read a second time for the sums of what is left. ``layers``
+    are the indices of ``indices.tif``.
 
     Parameters
     ----------
@@ -160,30 +182,32 @@ def apply_model(
     grid = source.grid
     parts = Parts((folder / PARTS).absolute())
     parts.folder.mkdir(exist_ok=True)
-    layers = _layers(model, source, save_code)
+    wanted = require(layers, model.bands, source.name) if layers else ()
+    written = _layers(model, source, save_code, wanted)
+    gauge = Gauge.of(model.bands, grid.shape, model.front.floors(len(model.bands)))
     shown, step = tuple(choose_composite(model.bands)), overview_step(grid.shape)
     areas = row_areas(grid)
-    work = _Label(model, model.filters, areas, shown, step, layers, parts)
+    work = _Label(model, model.filters, areas, shown, step, written, parts, gauge, wanted)
     blocks = engine.cut(grid.shape, block, halo=halo_of(model), striped=source.striped)
     _map_blocks(
-        WithReasons(source) if "mask" in layers else source, work, blocks,
+        WithReasons(source) if "mask" in written else source, work, blocks,
         journal, threads, executor, progress,
     )  # fmt: skip
     cores = [b.core for b in blocks]
-    for name, layer in layers.items():
+    for name, layer in written.items():
         if name != "units" or not min_area:
             parts.assemble(layer, cores, grid, folder / f"{name}.tif")
-    applied = _gathered(parts, blocks, grid.shape, shown, step)
+    applied = _gathered(parts, blocks, grid.shape, work)
     if not min_area:
         return applied
-    unsieved = parts.mosaic(layers["units"], cores, grid)
-    with cog_writer(folder / "units.tif", grid, colours=layers["units"].colours) as write:
+    unsieved = parts.mosaic(written["units"], cores, grid)
+    with cog_writer(folder / "units.tif", grid, colours=written["units"].colours) as write:
         sieve_raster(unsieved, write, areas, min_area)
-    total = sum_units(
-        source, folder / "units.tif",
+    sums, indices = sum_units(
+        source, folder / "units.tif", gauge,
         threads=threads, block=block, executor=executor, progress=progress,
     )  # fmt: skip
-    return replace(applied, sums=total)
+    return replace(applied, sums=sums, indices=indices)
 
 
 def halo_of(model: Model) -> int:
@@ -227,30 +251,33 @@ def _map_blocks(
             journal.save()
 
 
-def _gathered(
-    parts: Parts, blocks: Sequence[Block], shape: Sequence[int], shown: tuple[int, ...], step: int
-) -> Applied:
+def _gathered(parts: Parts, blocks: Sequence[Block], shape: Sequence[int], work: _Label) -> Applied:
     """Read what the blocks left beside their pixels, one after the other."""
+    step = work.step
     composite = np.full((3, -(-shape[0] // step), -(-shape[1] // step)), np.nan, np.float32)
-    sums, reasons = TileSums(shape), np.zeros(256, np.int64)
+    sums = {"sums": TileSums(shape), "indices": TileSums(shape)}
+    reasons = np.zeros(256, np.int64)
+    counts = np.zeros((len(KINDS), len(work.model.bands)), np.int64)
     for block in blocks:
         facts = parts.facts(block.index)
         for name, array in facts.items():
-            if name.startswith("sums "):
-                sums.add(_place(name), array)
+            kind, *place = name.split()
+            if place:
+                sums[kind].add((int(place[0]), int(place[1])), array)
         row, col = block.core.row // step, block.core.col // step
         height, width = facts["composite"].shape[1:]
         composite[:, row : row + height, col : col + width] = facts["composite"]
+        counts += facts["counts"]
         reasons += facts.get("reasons", 0)
-    return Applied(sums.total(), composite, shown, step, reasons if reasons.any() else None)
+    return Applied(
+        sums["sums"].total(), composite, work.shown, step, reasons if reasons.any() else None,
+        work.gauge, sums["indices"].total(), counts,
+    )  # fmt: skip
 
 
-def _place(name: str) -> tuple[int, int]:
-    _, row, col = name.split()
-    return int(row), int(col)
-
-
-def _layers(model: Model, source: Source, save_code: bool) -> dict[str, Layer]:
+def _layers(
+    model: Model, source: Source, save_code: bool, wanted: Sequence[Ready]
+) -> dict[str, Layer]:
     """Return what is written of a scene, by name."""
     layers = [Layer("units", colours=colour_table(model.legend))]
     if has_reasons(source):
@@ -259,4 +286,6 @@ def _layers(model: Model, source: Source, save_code: bool) -> dict[str, Layer]:
         width = int(vars(model.reducer)["n_components_"])
         names = tuple(f"code {i + 1}" for i in range(width))
         layers.append(Layer("code", width, "float32", float("nan"), "average", names=names))
+    if wanted:
+        layers.append(index_layer(wanted))
     return {layer.name: layer for layer in layers}
