@@ -344,7 +344,14 @@ def _fitted(
 
 
 def _require_reflectance(bands: Sequence[Band], step: str) -> None:
-    unknown = [b.name for b in bands if b.quantity != "reflectance"]
+    known = [b for b in bands if b.quantity not in ("reflectance", "unknown")]
+    if known:
+        names = ", ".join(f"{b.name} ({b.quantity})" for b in known)
+        raise InputError(
+            f"features.transform = {step!r} needs reflectance, which {names} cannot be; leave "
+            f"{'it' if len(known) == 1 else 'them'} out with --bands"
+        )
+    unknown = [b.name for b in bands if b.quantity == "unknown"]
     if unknown:
         raise InputError(
             f"features.transform = {step!r} needs reflectance, but the quantity of "
