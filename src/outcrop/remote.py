@@ -98,6 +98,7 @@ def opened_path(path: str) -> str:
 
     Asked for at each opening, since tokens last for less than an hour.
     """
+    path = f"/vsicurl/{path}" if is_url(path) else path
     if _is_azure(path) and "sig=" not in path and find_spec("planetary_computer"):
         from planetary_computer import sign_url  # type: ignore[import-not-found]
 
@@ -135,7 +136,7 @@ def once_more(path: str, work: Callable[[str], T]) -> T:
         if not setting("GDAL_HTTP_MAX_RETRY"):
             raise SceneError(trouble(path, error)) from None
     time.sleep(setting("GDAL_HTTP_RETRY_DELAY"))
-    if path.startswith("/vsicurl/"):
+    if opened_path(path).startswith("/vsicurl/"):
         _AFRESH[path] = f"#{time.monotonic_ns()}"
     try:
         return work(opened_path(path) + _AFRESH.get(path, ""))

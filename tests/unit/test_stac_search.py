@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -68,7 +69,8 @@ def api(site, *, conforms=(QUERY,), size=2, ring=False, items=ITEMS):
         links = []
         if (page + 1) * size < len(found) or ring:
             after = 0 if ring else page + 1
-            links = [{"rel": "next", "href": f"{site.url}/api/search?page={after}"}]
+            more = urlencode({k: v[0] for k, v in query.items() if k != "page"})
+            links = [{"rel": "next", "href": f"{site.url}/api/search?page={after}&{more}"}]
         return {
             "type": "FeatureCollection",
             "features": found[page * size :][:size],
@@ -206,7 +208,8 @@ def source_window(source):
 @pytest.mark.parametrize(("option", "value", "says"), [
     ("--bbox", "1,2,3", "west,south,east,north"), ("--bbox", "0,10,1,5", "west,south,east,north"),
     ("--bbox", "0,nan,1,5", "west,south,east,north"), ("--months", "13", "numbers of months"),
-    ("--months", "", "numbers of months"), ("--cloud", "101", "0 to 100"), ("--sun", "91", "-90 to 90"),
+    ("--months", "", "numbers of months"), ("--cloud", "101", "0 to 100"),
+    ("--sun", "91", "-90 to 90"),
     ("--limit", "0", "from 1 to"), ("--datetime", "soon", "it must be a time"),
     ("--api", "nowhere", "neither an address"),
 ])  # fmt: skip

@@ -16,16 +16,17 @@ from outcrop.reasons import CLOUD, FILL, SHADOW, SNOW, WATER, Flag
 from outcrop.regrid import StackedSource, grid_at, regrid
 from outcrop.remote import plain
 from outcrop.sensors import get_sensor
-from outcrop.sensors.base import Band
+from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container
 from outcrop.sensors.generic import RasterFile, StoredBand, inspect_raster
 from outcrop.sensors.landsat_quality import QA_PIXEL, radsat
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
-from outcrop.sensors.sentinel2_product import DEFAULT_RESOLUTION, SCL, interpolated
+from outcrop.sensors.sentinel2_product import DEFAULT_RESOLUTION, RELIEF, SCL, interpolated
 from outcrop.source import BandFile, RasterSource, Source
-from outcrop.stac.bands import AssetBand, asset_bands, band_of, best
+from outcrop.stac.bands import AssetBand, asset_bands, band_of, best, number
 from outcrop.stac.document import Document, of_item
+from outcrop.stac.query import sun_of
 from outcrop.stac.scaling import Product, is_thermal, product_of, scaling
 
 if TYPE_CHECKING:
@@ -99,6 +100,9 @@ def open_item(item: Document, options: Input, masks: Masks) -> QualitySource:
         product=scene.product.title,
         notes=(*scene.notes(chosen, own, grid), *_untold(scene, masks, layers, flags)),
         paths=_paths(item),
+        sun=Sun.of(*angles_of(item)),
+        relief=RELIEF if scene.product.level == "L2A" else "",
+        toa=scene.product.level == "L1C",
     )
 
 
@@ -225,7 +229,7 @@ class _Scene:
     def grid(self, own: Sequence[RasterSource]) -> GeoBox:
         """Return the grid of the scene: that of its bands, or the one asked for."""
         sizes = [abs(s.grid.affine.a) for s in own]
-        asked = self.options.resolution
+        asked = _meeting(self.options.resolution, sizes)
         if self.product.family == "sentinel2":
             return grid_at(own[0].grid, asked or max(DEFAULT_RESOLUTION, min(sizes)))
         if asked is None and all(s.grid == own[0].grid for s in own):
@@ -285,6 +289,20 @@ class _Scene:
                 f"pixels are {finest:g} m in the rasters, where the item says {min(said):g} m: the "
                 "rasters are taken at their word"
             )
+
+
+def _meeting(wanted: float | None, sizes: Sequence[float]) -> float | None:
+    """Return a size asked for if the bands can meet at it; what cannot be is made later."""
+    whole = wanted and all((max(s, wanted) / min(s, wanted)).is_integer() for s in sizes)
+    return wanted if whole else None
+
+
+def angles_of(item: Document) -> tuple[float | None, float | None]:
+    """Return azimuth and elevation of the sun, in degrees; see `outcrop.stac.query.sun_of`."""
+    facts = item.properties
+    keys = ("view:sun_azimuth", "eo:sun_azimuth", "s2:mean_solar_azimuth")
+    azimuths = [a for k in keys if (a := number(facts.get(k))) is not None]
+    return next(iter(azimuths), None), sun_of(item)
 
 
 def _quality(product: Product, bands: Sequence[str]) -> Iterator[tuple[str, tuple[Flag, ...]]]:
