@@ -174,6 +174,7 @@ def test_a_real_item_whose_offset_was_applied(data, tmp_path):
 
 @pytest.mark.real_data
 def test_a_real_static_collection_of_which_one_item_was_saved(data, caplog):
+    caplog.set_level(logging.WARNING, "outcrop")
     logging.getLogger("outcrop").addHandler(caplog.handler)
     source = open_source(str(data / "sentinel2_earthsearch" / "collection.json"))
     assert source.name == "S2B_33TWM_20230810_0_L2A"
