@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from outcrop import engine
 from outcrop.engine import Block
 from outcrop.grid import row_areas
+from outcrop.labelling import label
 from outcrop.model import Model
 from outcrop.products.figure import choose_composite
 from outcrop.products.mask import mask_writer
@@ -53,7 +54,7 @@ class _Result:
     labels: NDArray[np.uint8]
     sums: list[tuple[tuple[int, int], UnitSums]]
     composite: NDArray[np.float32]
-    code: NDArray[np.float32]
+    code: NDArray[np.float32] | None
     reasons: NDArray[np.uint8]
 
 
@@ -72,14 +73,14 @@ class _Label:
         # Planes beyond the model's bands: the reasons, or none.
         data, reasons = data[: len(self.model.bands)], data[len(self.model.bands) :]
         mask = valid_mask(data)
-        labels = np.zeros(mask.shape, np.uint8)
-        code = np.full((self.code_width, *mask.shape), np.nan, np.float32)
-        if mask.any():
-            codes = self._codes(data, mask)
-            labels[mask] = self.model.assign(codes)
-            if self.code_width:
-                code[:, mask] = codes.T
-            labels = self._refined(labels, codes, mask)
+        wanted = any(getattr(f, "needs_evidence", False) for f in self.filters)
+        made = label(self.model, data, mask, evidence=wanted, codes=self.code_width > 0)
+        labels = made.labels
+        for step in self.filters:
+            if getattr(step, "needs_evidence", False):
+                labels = step(labels, made.evidence, np.asarray(self.model.numbers, np.uint8))
+            else:
+                labels = step(labels)
         cut = block.core.inside(block.outer)
         core, final = data[:, *cut], np.ascontiguousarray(labels[cut])
         return _Result(
@@ -89,27 +90,9 @@ class _Label:
                 for place, tile in engine.tiles(block.core)
             ],
             composite=core[list(self.shown), :: self.step, :: self.step].copy(),
-            code=code[:, *cut],
+            code=None if made.codes is None else made.codes[:, *cut],
             reasons=reasons[:, *cut].astype(np.uint8),
         )
-
-    def _codes(self, data: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        features = self.model.front(data)
-        return self.model.codes(np.ascontiguousarray(features[:, mask].T))
-
-    def _refined(
-        self, labels: NDArray[np.uint8], codes: NDArray[np.float32], mask: NDArray[np.bool_]
-    ) -> NDArray[np.uint8]:
-        evidence, numbers = None, np.asarray(self.model.numbers, np.uint8)
-        for step in self.filters:
-            if not getattr(step, "needs_evidence", False):
-                labels = step(labels)
-                continue
-            if evidence is None:
-                evidence = np.zeros((*mask.shape, len(numbers)), np.float32)
-                evidence[mask] = self.model.evidence(codes)
-            labels = step(labels, evidence, numbers)
-        return labels
 
     def _sums(
         self,
@@ -149,7 +132,7 @@ def apply_model(
     step = overview_step(grid.shape)
     shown = tuple(choose_composite(model.bands))
     composite = np.full((3, -(-grid.shape[0] // step), -(-grid.shape[1] // step)), np.nan, "f4")
-    width = _code_width(model) if save_code else 0
+    width = model.width if save_code else 0
     areas = row_areas(grid)
     work = _Label(model, model.filters, areas, shown, step, width)
     sums = TileSums()
@@ -167,7 +150,7 @@ def apply_model(
 
         def sink(block: Block, result: _Result) -> None:
             write(block.core, result.labels)
-            if write_code is not None:
+            if write_code is not None and result.code is not None:
                 write_code(block.core, result.code)
             if write_mask is not None and reasons is not None:
                 write_mask(block.core, result.reasons)
@@ -190,10 +173,6 @@ def apply_model(
         first.unlink()
         total = sum_units(source, folder / "units.tif", threads=threads, block=block)
     return Applied(total, composite, shown, step, reasons)
-
-
-def _code_width(model: Model) -> int:
-    return int(vars(model.reducer)["n_components_"])
 
 
 def _code_writer(folder: Path, grid: Any, width: int) -> Any:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from outcrop.estimator import Estimator
 from outcrop.features import TRANSFORMS
-from outcrop.source import valid_mask
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,22 @@ class Front:
         features: NDArray[np.float32] = self.scaler.transform(TRANSFORMS.load(self.transform)(rows))
         return features
 
-    def __call__(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn bands (band, y, x) into features (feature, y, x), NaN where a band has none."""
-        mask = valid_mask(data)
-        cube = np.full((*mask.shape, len(data)), np.nan, np.float32)
-        if mask.any():
-            cube[mask] = self.scaled(np.ascontiguousarray(data[:, mask].T))
-            cube = self.smoother(cube)
-        return cube.transpose(2, 0, 1)
+    def planes(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Transform and scale bands (band, y, x): what `scaled` does, plane by plane."""
+        transformed = TRANSFORMS.load(self.transform)(data)
+        return np.stack([self.scaler.plane(p, b) for b, p in enumerate(transformed)])
+
+    def __call__(self, data: NDArray[np.float32], rows: slice | None = None) -> NDArray[np.float32]:
+        """Turn bands (band, y, x) into features (feature, y, x), or those of some rows.
+
+        Missing values stay missing; of a pixel that misses some, the others mean nothing.
+        """
+        features: NDArray[np.float32] = self.smoother(self.planes(data), rows)
+        return features
+
+    def at(
+        self, data: NDArray[np.float32], row: NDArray[np.intp], col: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Return the features of some pixels with data in bands (band, y, x), as rows (n, d)."""
+        features: NDArray[np.float32] = self.smoother.at(self.planes(data), row, col)
+        return features

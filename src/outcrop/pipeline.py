@@ -19,14 +19,14 @@ from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError, SceneError
 from outcrop.front import Front
-from outcrop.model import Model, fit_front, fit_model, scaled_pairs
+from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
 from outcrop.opening import open_sources
 from outcrop.products import mask
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
-from outcrop.sample import Sample, draw
+from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, notes_of, products_of
 
@@ -244,8 +244,8 @@ def features_of(
     """Return the features of a sample's pixels: with smoothing, from the scene around them."""
     run = recipe.run
     if front.halo:
-        return draw(
-            [source], run.sample, seed=run.seed, prepare=front, threads=run.threads,
+        return prepared(
+            source, sample, front, neighbours=needs_neighbours(recipe), threads=run.threads,
             progress=report("Smoothing"),
         )  # fmt: skip
     rows, neighbours = scaled_pairs(front, sample)
