@@ -18,7 +18,10 @@ from outcrop.cli_options import (
     Datetime,
     Dem,
     Device,
+    Features,
+    Haze,
     Illumination,
+    Indices,
     Like,
     Mask,
     MinArea,
@@ -32,9 +35,11 @@ from outcrop.cli_options import (
     Reducer,
     Resampling,
     Resolution,
+    Resume,
     SampleSize,
     Scale,
     Scenes,
+    Scheduler,
     Seed,
     Sensor,
     SunAzimuth,
@@ -42,14 +47,16 @@ from outcrop.cli_options import (
     Threads,
     Units,
     Verbose,
+    Workers,
 )
-from outcrop.cli_output import Bars, log_to_stderr, show
+from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
 from outcrop.cli_parsing import (
     absolute,
     given,
     input_of,
     light_of,
     masks_of,
+    names_of,
     override,
     sample_of,
 )
@@ -99,6 +106,9 @@ def map_(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
+    indices: Indices = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
@@ -108,12 +118,15 @@ def map_(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
     min_area: MinArea = None,
     datetime: Datetime = None,
     save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -126,21 +139,24 @@ def map_(
             **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
             **light_of(dem, sun_azimuth, sun_elevation),
         },
-        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
         run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
              "block": block, "like": absolute(like)},
         products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime},
+                  "datetime": datetime, "indices": names_of(indices, "--indices")},
     )  # fmt: skip
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
 
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = map_scenes(
             scenes, changed, out,
-            overwrite=overwrite, checksum=checksum, report=reporter,
+            overwrite=overwrite, resume=resume, checksum=checksum,
+            executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -164,6 +180,8 @@ def fit(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
@@ -173,6 +191,8 @@ def fit(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -185,7 +205,8 @@ def fit(
             **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
             **light_of(dem, sun_azimuth, sun_elevation),
         },
-        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -198,10 +219,13 @@ def fit(
         },
         products={},
     )
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import fit_scenes
 
-    with Bars(quiet) as reporter:
-        model = fit_scenes(scenes, changed, out, overwrite=overwrite, report=reporter)
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+        model = fit_scenes(
+            scenes, changed, out, overwrite=overwrite, executor=executor, report=reporter
+        )
     if not quiet:
         typer.echo(f"{len(model.numbers)} units fitted; model in {out}")
 
@@ -222,31 +246,38 @@ def apply(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    indices: Indices = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
     sun_elevation: SunElevation = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map a scene with a model that was fitted on another of the same bands."""
     log_to_stderr(quiet, verbose)
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
         **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
         **given(light_of(dem, sun_azimuth, sun_elevation)),
     )
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options,
-            preprocess=given({**masks_of(mask, ndvi), "illumination": illumination}),
-            threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
-            report=reporter,
+            preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
+            indices=names_of(indices, "--indices") or (),
+            threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
+            checksum=checksum, executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -332,6 +363,25 @@ def sensors() -> None:
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
         typer.echo(f"{name:22} {PRODUCTS.load(name).title}")
+
+
+@app.command()
+def indices(
+    scene: Annotated[
+        str | None, typer.Argument(help="Say it for the bands of this scene.", show_default=False)
+    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    scale: Scale = None,
+    offset: Offset = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
+    from outcrop.listing import index_list
+
+    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None, None, None)))
+    found = index_list(scene, options)
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(index_lines(found)))
 
 
 @app.command()
