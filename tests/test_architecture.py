@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"registry", "recipes", "timespan", "envi"},
     {"reasons"},
-    {"sensors", "config", "source", "mosaic", "quality", "regrid", "opening", "aoi"},
+    {"sensors", "config", "source", "mosaic", "quality", "regrid", "opening", "aoi", "suiting"},
     {"grid", "cube", "engine", "spectra"},
     {"sample", "describing"},
     {"estimator"},

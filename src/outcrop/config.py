@@ -57,9 +57,15 @@ class Preprocess:
 
 @dataclass(frozen=True)
 class Features:
-    """What is computed from the bands before scaling: ``none`` or their ``log``."""
+    """What is computed from the bands before they are smoothed.
+
+    ``transform`` comes before scaling: ``none`` or the bands' ``log``. More scaled bands than
+    ``compress_above`` are brought down to ``compress_to`` minimum noise fractions; 0 never.
+    """
 
     transform: str = "none"
+    compress_above: int = 0
+    compress_to: int = 12
 
 
 @dataclass(frozen=True)
@@ -252,6 +258,11 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         raise RecipeError(
             f"{origin}: run.fit_threads = {run.fit_threads} must be 1 or more and "
             f"run.threads = {run.threads} 0 (one a core) or more"
+        )
+    if recipe.features.compress_above < 0 or recipe.features.compress_to < 1:
+        raise RecipeError(
+            f"{origin}: features.compress_above = {recipe.features.compress_above} must be 0 "
+            f"(never) or more and features.compress_to = {recipe.features.compress_to} 1 or more"
         )
     if recipe.products.datetime is not None:
         parse_timespan(recipe.products.datetime)

@@ -17,7 +17,7 @@ from outcrop import provenance
 from outcrop.applying import Applied, apply_model
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
 from outcrop.engine import limited_threads
-from outcrop.errors import InputError, SceneError
+from outcrop.errors import InputError, SceneError, listed
 from outcrop.front import Front
 from outcrop.model import Model, fit_front, fit_model, scaled_pairs
 from outcrop.opening import open_sources
@@ -29,6 +29,7 @@ from outcrop.quality import Masks
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, notes_of, products_of
+from outcrop.suiting import suited
 
 log = logging.getLogger("outcrop")
 
@@ -215,6 +216,8 @@ def _fit(
     source: Source, recipe: Recipe, like: Legend | None, report: Reporter
 ) -> tuple[Model, list[str], dict[str, Any]]:
     notes = _notes(source)
+    recipe, changes = suited(recipe, source.bands)
+    notes += changes
     run = recipe.run
     progress = report("Sampling")
     sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
@@ -261,7 +264,7 @@ def _notes(source: Source) -> list[str]:
     unknown = [b.name for b in source.bands if b.quantity == "unknown"]
     if unknown:
         notes.append(
-            f"the scale of {', '.join(unknown)} is not known: values are used as they are stored "
+            f"the scale of {listed(unknown)} is not known: values are used as they are stored "
             "(give --scale and --offset to map reflectance)"
         )
     if len(source.bands) == 1:
@@ -283,7 +286,7 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
             f"{source.name}: every band is constant, so there is nothing to tell apart"
         )
     if constant:
-        notes.append(f"constant, so without a say in the units: {', '.join(constant)}")
+        notes.append(f"constant, so without a say in the units: {listed(constant)}")
     if sample.zero > 0.001 * sample.valid:
         notes.append(
             f"{sample.zero / sample.valid:.1%} of the pixels are 0 in every band and count as "

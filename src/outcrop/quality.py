@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.errors import SceneError
+from outcrop.errors import SceneError, listed
 from outcrop.reasons import (
     CLEAR,
     CODES,
@@ -178,7 +178,7 @@ def vegetation_bands(bands: Sequence[Band], name: str) -> tuple[int, int]:
         raise SceneError(
             f"{name}: vegetation cannot be masked without a red band ({RED[0]}-{RED[1]} um) and "
             f"one in the near infrared ({NIR[0]}-{NIR[1]} um) in reflectance; the bands are "
-            f"{', '.join(b.name for b in bands)} (see --sensor, --bands, --scale, --mask)"
+            f"{listed([b.name for b in bands])} (see --sensor, --bands, --scale, --mask)"
         )
     red, nir = found
     return red, nir  # type: ignore[return-value]

@@ -182,6 +182,7 @@ class RasterSource:
     files: tuple[BandFile, ...]
     striped: bool = False
     masked: bool = True
+    notes: tuple[str, ...] = ()
     _open: Any = field(default_factory=threading.local, repr=False, compare=False)
 
     def read(self, window: Window) -> NDArray[np.float32]:
@@ -245,6 +246,7 @@ class RasterSource:
             self.files,
             self.striped,
             self.masked,
+            self.notes,
         )
 
 

@@ -19,6 +19,9 @@ PRODUCTS = Registry(
         "landsat-l1": "outcrop.sensors.landsat_product:LEVEL1",
         "sentinel2-l2a": "outcrop.sensors.sentinel2_product:L2A",
         "sentinel2-l1c": "outcrop.sensors.sentinel2_product:L1C",
+        "emit-l2a": "outcrop.sensors.emit:L2A",
+        "enmap-l2a": "outcrop.sensors.enmap:L2A",
+        "prisma-l2d": "outcrop.sensors.prisma:L2D",
         "sentinel2-earthsearch": "outcrop.sensors.earthsearch:L2A",
     },
 )
@@ -104,6 +107,19 @@ def require_sensor(where: str, sensor: Sensor, options: Input) -> None:
         raise SceneError(
             f"{where} is of {sensor.title}, not of {options.sensor} as --sensor or the model says; "
             f"leave the option out or give --sensor {sensor.name}"
+        )
+
+
+def refuse_options(where: str, title: str, options: Input) -> None:
+    """Refuse what makes no sense for a product that says its bands and has one grid."""
+    if options.sensor:
+        raise SceneError(
+            f"{where} is {title} and says its bands itself; leave out --sensor {options.sensor}"
+        )
+    if options.resolution is not None:
+        raise SceneError(
+            f"--resolution {options.resolution:g}: {title} is read on its own grid; the option is "
+            "for products with bands of several resolutions"
         )
 
 
