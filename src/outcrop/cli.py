@@ -14,8 +14,11 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Crs,
     Datetime,
+    Dem,
     Device,
+    Illumination,
     Like,
     Mask,
     MinArea,
@@ -27,18 +30,29 @@ from outcrop.cli_options import (
     Quiet,
     RecipeName,
     Reducer,
+    Resampling,
     Resolution,
     SampleSize,
     Scale,
     Scenes,
     Seed,
     Sensor,
+    SunAzimuth,
+    SunElevation,
     Threads,
     Units,
     Verbose,
 )
 from outcrop.cli_output import Bars, log_to_stderr, show
-from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
+from outcrop.cli_parsing import (
+    absolute,
+    given,
+    input_of,
+    light_of,
+    masks_of,
+    override,
+    sample_of,
+)
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -81,8 +95,14 @@ def map_(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -102,8 +122,11 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -137,8 +160,14 @@ def fit(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -152,8 +181,11 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -186,8 +218,14 @@ def apply(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
@@ -199,10 +237,14 @@ def apply(
     log_to_stderr(quiet, verbose)
     from outcrop.pipeline import apply_to_scenes
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(light_of(dem, sun_azimuth, sun_elevation)),
+    )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
+            model, scenes, out, options=options,
+            preprocess=given({**masks_of(mask, ndvi), "illumination": illumination}),
             threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
             report=reporter,
         )  # fmt: skip
@@ -241,6 +283,8 @@ def info(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -250,7 +294,9 @@ def info(
     from outcrop.opening import open_source
     from outcrop.quality import Masks
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
     facts = describe(open_source(scene, options, masks))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from outcrop.align import Target, align
 from outcrop.aoi import clip
 from outcrop.config import Input
+from outcrop.errors import SceneError
 from outcrop.mosaic import mosaic
 from outcrop.quality import Masks, with_masks
 from outcrop.sensors.generic import open_raster
@@ -27,9 +29,13 @@ def open_source(scene: str, options: Input | None = None, masks: Masks | None = 
 def open_sources(
     scenes: Sequence[str], options: Input | None = None, masks: Masks | None = None
 ) -> Source:
-    """Open one scene, or several of one grid system as a mosaic, cut to the area of interest."""
+    """Open one scene, or several as a mosaic on one grid, cut to the area of interest."""
     options, masks = options or Input(), masks or Masks()
-    source = mosaic([_open(scene, options, masks) for scene in scenes])
+    if not scenes:
+        raise SceneError("no scene was given; name at least one raster")
+    target = Target(options.crs, options.resolution, options.resampling or "bilinear")
+    opened = [_open(scene, options, masks) for scene in scenes]
+    source = mosaic(align(opened, target))
     return clip(source, options.aoi) if options.aoi else source
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
+from outcrop.gcps import Gcps
 from outcrop.reasons import CLEAR, FILL
 from outcrop.sensors.base import Band, Sun
 
@@ -183,6 +184,7 @@ class RasterSource:
     striped: bool = False
     masked: bool = True
     notes: tuple[str, ...] = ()
+    gcps: Gcps | None = None
     _open: Any = field(default_factory=threading.local, repr=False, compare=False)
 
     def read(self, window: Window) -> NDArray[np.float32]:
@@ -247,6 +249,7 @@ class RasterSource:
             self.striped,
             self.masked,
             self.notes,
+            self.gcps,
         )
 
 

@@ -85,8 +85,6 @@ def test_damage_and_wrong_options_are_named(product, tmp_path):
     path, _ = product
     with pytest.raises(SceneError, match="leave out --sensor"):
         open_source(str(path), Input(sensor="landsat8"))
-    with pytest.raises(SceneError, match="--resolution 60"):
-        open_source(str(path), Input(resolution=60))
     with h5py.File(path, "a") as file:
         del file["sensor_band_parameters/wavelengths"]
     with pytest.raises(SceneError, match="lacks what its product has"):

@@ -102,9 +102,12 @@ def write_pictures(
         subtitle=f"{metrics['units']} spectral units of {Path(str(metrics['scene'])).name}",
     )  # fmt: skip
     (folder / "map.png").write_bytes(figure.to_png(drawn))
+    # A page has no axes: what is stored from south to north is turned over.
+    south_up = grid.crs is not None and grid.affine.e > 0
+    upright = slice(None, None, -1) if south_up else slice(None)
     images = {
-        "units": _png(_coloured(labels, legend)),
-        "composite": _png(figure.composite(composite)),
+        "units": _png(_coloured(labels, legend)[upright]),
+        "composite": _png(figure.composite(composite)[upright]),
         "spectra": figure.to_png(figure.spectra_figure(legend)),
     }
     selection = metrics.get("selection")

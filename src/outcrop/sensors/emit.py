@@ -24,7 +24,7 @@ from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
 from outcrop.sensors.hdf import Handles, file_of, open_hdf, reading, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
-from outcrop.sensors.products import ignored, refuse_options, the_only
+from outcrop.sensors.products import ignored, refuse_sensor, the_only
 from outcrop.source import Window
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class EmitReader:
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
         path = file_of(container, metadata, self.title)
-        refuse_options(str(path), self.title, options)
+        refuse_sensor(str(path), self.title, options)
         with reading(path) as file:
             grid, described = _grid(file), _described(file)
         chosen, left_out = choose_spectral(str(path), described, options.bands)

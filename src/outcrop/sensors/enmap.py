@@ -19,7 +19,7 @@ from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container, parse_xml
 from outcrop.sensors.generic import RasterFile, inspect_raster, require_one_grid
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
-from outcrop.sensors.products import ignored, refuse_options, the_only
+from outcrop.sensors.products import ignored, refuse_sensor, the_only
 from outcrop.source import BandFile, RasterSource
 
 _METADATA = "METADATA.XML"
@@ -51,7 +51,7 @@ class EnmapReader:
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
         where = str(container.path / metadata)
-        refuse_options(where, self.title, options)
+        refuse_sensor(where, self.title, options)
         root = parse_xml(container.read_bytes(metadata), where)
         image = inspect_raster(container.gdal_path(_image(container, metadata)))
         found, second = _bands(root, where, len(image.bands)), _second(root, where)

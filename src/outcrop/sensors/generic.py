@@ -13,6 +13,7 @@ import numpy as np
 from outcrop import envi
 from outcrop.config import Input
 from outcrop.errors import SceneError
+from outcrop.gcps import Gcps, fit_gcps
 from outcrop.sensors import get_sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
 from outcrop.sensors.spectrometer import without_bad
@@ -48,6 +49,7 @@ class RasterFile:
     striped: bool
     masked: bool = True
     notes: tuple[str, ...] = ()
+    gcps: Gcps | None = None
 
 
 def open_raster(scene: str, options: Input | None = None) -> RasterSource:
@@ -67,11 +69,6 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
         If a file is missing or no raster, or the files do not fit each other.
     """
     options = options or Input()
-    if options.resolution is not None:
-        raise SceneError(
-            f"--resolution {options.resolution:g}: {scene} is read on its own grid; the option is "
-            "for products with bands of several resolutions (see: outcrop sensors)"
-        )
     rasters = [inspect_raster(path) for path in _paths(scene)]
     require_one_grid(rasters)
     stored = [band for raster in rasters for band in raster.bands]
@@ -92,6 +89,7 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
         striped=all(r.striped for r in rasters),
         masked=all(r.masked for r in rasters),
         notes=(*(note for r in rasters for note in r.notes), *left_out),
+        gcps=rasters[0].gcps,
     )
 
 
@@ -136,6 +134,7 @@ def inspect_raster(path: str) -> RasterFile:
                 _is_striped(dataset),
                 masked=alpha is None or is_mask,
                 notes=(spectral.note,) if spectral.note else (),
+                gcps=_gcps(dataset),
             )
     except (RasterioError, OSError) as error:
         if "Spectral Library" in str(error):
@@ -179,6 +178,13 @@ def _envi_spectra(path: str, dataset: Any) -> _Spectral:
         return _Spectral(bad=flags)
     known, widths, note = envi.in_micrometres(um, fwhm, fields.get("wavelength units"))
     return _Spectral(known, widths, flags, note and f"{path}: {note}")
+
+
+def _gcps(dataset: Any) -> Gcps | None:
+    points, crs = dataset.gcps
+    if dataset.crs is not None or crs is None:
+        return None
+    return fit_gcps([(p.col, p.row, p.x, p.y) for p in points], _crs(crs) or "")
 
 
 def _alpha(dataset: Any) -> int | None:

@@ -65,11 +65,6 @@ class LandsatReader:
         self, container: Container, metadata: str, options: Input, masks: Masks
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
-        if options.resolution is not None:
-            raise SceneError(
-                f"--resolution {options.resolution:g}: the bands of Landsat are read on their own "
-                "grid; the option is for products with bands of several resolutions"
-            )
         mtl = read_mtl(container, metadata)
         sensor = _sensor(mtl, options)
         product = _Product(container, metadata, mtl, sensor, self.level)

@@ -22,7 +22,7 @@ from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container
 from outcrop.sensors.hdf import Handles, file_of, number, open_hdf, reading, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
-from outcrop.sensors.products import ignored, refuse_options, the_only
+from outcrop.sensors.products import ignored, refuse_sensor, the_only
 from outcrop.source import Window
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class PrismaReader:
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
         path = file_of(container, metadata, self.title)
-        refuse_options(str(path), self.title, options)
+        refuse_sensor(str(path), self.title, options)
         with reading(path) as file:
             _require_l2d(path, file)
             grid, sun = _grid(file), _sun(file)

@@ -110,16 +110,11 @@ def require_sensor(where: str, sensor: Sensor, options: Input) -> None:
         )
 
 
-def refuse_options(where: str, title: str, options: Input) -> None:
-    """Refuse what makes no sense for a product that says its bands and has one grid."""
+def refuse_sensor(where: str, title: str, options: Input) -> None:
+    """Refuse --sensor for a product whose file says all of its bands."""
     if options.sensor:
         raise SceneError(
             f"{where} is {title} and says its bands itself; leave out --sensor {options.sensor}"
-        )
-    if options.resolution is not None:
-        raise SceneError(
-            f"--resolution {options.resolution:g}: {title} is read on its own grid; the option is "
-            "for products with bands of several resolutions"
         )
 
 

@@ -164,10 +164,9 @@ def open_layer(container: Container, member: str, band: Band, file: BandFile) ->
 
 
 def _resolution(options: Input) -> float:
-    size = DEFAULT_RESOLUTION if options.resolution is None else options.resolution
-    if size not in RESOLUTIONS:
-        raise SceneError(f"--resolution {size:g}: Sentinel-2 is read at 10, 20 or 60 m")
-    return size
+    """Return the size at which the bands meet; what was asked for is made of it later."""
+    wanted = DEFAULT_RESOLUTION if options.resolution is None else options.resolution
+    return max((r for r in RESOLUTIONS if r <= wanted), default=RESOLUTIONS[0])
 
 
 def _quality(
