@@ -1,4 +1,4 @@
-"""How few features a spectrometer's bands may become: decision 7.
+"""How few features a spectrometer's bands may become: decision 8.
 
 python benchmarks/many_bands.py DATA --side 120 --fractions 8,12,16
 """

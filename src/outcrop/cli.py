@@ -18,7 +18,10 @@ from outcrop.cli_options import (
     Datetime,
     Dem,
     Device,
+    Features,
+    Haze,
     Illumination,
+    Indices,
     Like,
     Mask,
     MinArea,
@@ -43,13 +46,14 @@ from outcrop.cli_options import (
     Units,
     Verbose,
 )
-from outcrop.cli_output import Bars, log_to_stderr, show
+from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
 from outcrop.cli_parsing import (
     absolute,
     given,
     input_of,
     light_of,
     masks_of,
+    names_of,
     override,
     sample_of,
 )
@@ -99,6 +103,9 @@ def map_(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
+    indices: Indices = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
@@ -126,14 +133,15 @@ def map_(
             **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
             **light_of(dem, sun_azimuth, sun_elevation),
         },
-        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
         run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
              "block": block, "like": absolute(like)},
         products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime},
+                  "datetime": datetime, "indices": names_of(indices, "--indices")},
     )  # fmt: skip
     from outcrop.pipeline import map_scenes
 
@@ -164,6 +172,8 @@ def fit(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
@@ -185,7 +195,8 @@ def fit(
             **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
             **light_of(dem, sun_azimuth, sun_elevation),
         },
-        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -222,6 +233,8 @@ def apply(
     resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    indices: Indices = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
@@ -244,7 +257,8 @@ def apply(
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options,
-            preprocess=given({**masks_of(mask, ndvi), "illumination": illumination}),
+            preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
+            indices=names_of(indices, "--indices") or (),
             threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
             report=reporter,
         )  # fmt: skip
@@ -332,6 +346,25 @@ def sensors() -> None:
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
         typer.echo(f"{name:22} {PRODUCTS.load(name).title}")
+
+
+@app.command()
+def indices(
+    scene: Annotated[
+        str | None, typer.Argument(help="Say it for the bands of this scene.", show_default=False)
+    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    scale: Scale = None,
+    offset: Offset = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
+    from outcrop.listing import index_list
+
+    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None, None, None)))
+    found = index_list(scene, options)
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(index_lines(found)))
 
 
 @app.command()

@@ -54,6 +54,26 @@ Mask = Annotated[
     ),
 ]
 Ndvi = Annotated[float | None, typer.Option("--ndvi", help="Vegetation begins at this NDVI.")]
+Haze = Annotated[
+    str | None,
+    typer.Option(
+        "--haze",
+        help="none, dark-object, or auto: dark-object for reflectance at the top of the "
+        "atmosphere alone.",
+    ),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        help="What is clustered: bands, indices (see: outcrop indices), or both, as "
+        "bands,ferric,ndvi.",
+    ),
+]
+Indices = Annotated[
+    str | None,
+    typer.Option("--indices", help="Layers of indices.tif: names (see: outcrop indices) or all."),
+]
 Dem = Annotated[
     str | None,
     typer.Option("--dem", help="Elevation model; take the light on slopes out of the bands."),

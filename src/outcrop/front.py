@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.estimator import BATCH_ROWS, Estimator
-from outcrop.features import TRANSFORMS
+from outcrop.features.columns import Columns
 from outcrop.source import valid_mask
 
 #: Rows that are scaled at once before they are compressed: whole batches.
@@ -22,13 +22,13 @@ class Front:
 
     Parameters
     ----------
-    transform : str
-        Entry of `TRANSFORMS`.
+    columns : Columns
+        What is made of the bands before scaling.
     scaler, smoother, compressor : Estimator
-        Fitted. The compressor brings many bands down to a few features before smoothing.
+        Fitted. The compressor brings many features down to a few before smoothing.
     """
 
-    transform: str
+    columns: Columns
     scaler: Estimator
     smoother: Any
     compressor: Any = None
@@ -38,25 +38,35 @@ class Front:
         """Pixels of context that the features of a block need on each side."""
         return int(self.smoother.halo)
 
+    @property
+    def width(self) -> int:
+        """How many features there are."""
+        if self.compressor is not None:
+            return int(self.compressor.n_components_)
+        return self.columns.bands + len(self.columns.indices)
+
+    def floors(self, bands: int) -> NDArray[np.float32]:
+        """Return, by band, what smaller values are raised to before a logarithm or a ratio."""
+        return self.columns.floors(bands, getattr(self.scaler, "floor_", None))
+
     def scaled(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Transform, scale and compress rows (n, bands), each by itself."""
+        """Turn rows (n, bands) into scaled features (n, columns), each by itself."""
         if self.compressor is None:
             return self._scaled(rows)
-        out = np.empty((len(rows), self.compressor.n_components_), np.float32)
+        out = np.empty((len(rows), self.width), np.float32)
         for start in range(0, len(rows), _ROWS):  # or hundreds of bands would be held four times
             part = self._scaled(rows[start : start + _ROWS])
             out[start : start + _ROWS] = self.compressor.transform(part)
         return out
 
     def _scaled(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        features: NDArray[np.float32] = self.scaler.transform(TRANSFORMS.load(self.transform)(rows))
+        features: NDArray[np.float32] = self.scaler.transform(self.columns(rows))
         return features
 
     def __call__(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn bands (band, y, x) into features (feature, y, x), NaN where a band has none."""
         mask = valid_mask(data)
-        width = len(data) if self.compressor is None else self.compressor.n_components_
-        cube = np.full((*mask.shape, width), np.nan, np.float32)
+        cube = np.full((*mask.shape, self.width), np.nan, np.float32)
         if mask.any():
             cube[mask] = self.scaled(np.ascontiguousarray(data[:, mask].T))
             cube = self.smoother(cube)

@@ -17,7 +17,7 @@ from outcrop.clustering import CLUSTERERS
 from outcrop.config import OF_THE_RUN, Recipe, Step, parse_recipe, recipe_to_toml
 from outcrop.errors import InputError, ModelError, OutcropError, RecipeError, listed
 from outcrop.estimator import Estimator
-from outcrop.features import TRANSFORMS
+from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.preprocess import SCALERS
 from outcrop.products.legend import (
@@ -75,7 +75,8 @@ class Model:
     @property
     def front(self) -> Front:
         """What turns blocks of a scene into features."""
-        return Front(self.recipe.features.transform, self.scaler, self.smoother, self.compressor)
+        columns = Columns.of(self.recipe, self.bands)
+        return Front(columns, self.scaler, self.smoother, self.compressor)
 
     def codes(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reduce features (n, columns), as `front` gives them, to codes (n, d)."""
@@ -235,10 +236,13 @@ def fit_front(sample: Sample, bands: tuple[Band, ...], recipe: Recipe) -> Front:
     transform = recipe.features.transform
     if transform != "none":
         _require_reflectance(bands, transform)
-    scaler = SCALERS.load(recipe.preprocess.scale)()
-    front = Front(transform, scaler.fit(TRANSFORMS.load(transform)(sample.rows)), None)
+    columns = Columns.of(recipe, bands)
+    scaler = _build(
+        SCALERS, Step(recipe.preprocess.scale), recipe.run.seed, linear=columns.linear
+    ).fit(columns(sample.rows))
+    front = Front(columns, scaler, None)
     scaled, neighbours = scaled_pairs(front, sample)
-    if 0 < recipe.features.compress_above < len(bands):
+    if recipe.features.compresses(len(bands)):
         compressor = REDUCERS.load(COMPRESSOR)(recipe.features.compress_to)
         compressor.fit(scaled, neighbours=neighbours)
         front = dataclasses.replace(front, compressor=compressor)

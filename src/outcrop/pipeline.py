@@ -18,15 +18,20 @@ from outcrop.applying import Applied, apply_model
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError, SceneError, listed
+from outcrop.features.columns import Columns
 from outcrop.front import Front
+from outcrop.haze import haze_facts
+from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_part
 from outcrop.model import Model, fit_front, fit_model, scaled_pairs
 from outcrop.opening import open_sources
 from outcrop.products import mask
+from outcrop.products.indices import index_facts, with_indices
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
+from outcrop.radiometry import settle_clip, value_facts, value_notes
 from outcrop.relief.fitting import without_relief
 from outcrop.relief.source import LitSource
 from outcrop.sample import Sample, draw
@@ -118,7 +123,9 @@ def map_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
-    source = without_relief(_open(scenes, recipe), recipe, report("Measuring the light"))
+    source = _open(scenes, recipe)
+    require(recipe.products.indices, source.bands, source.name)
+    source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite) as folder:
         model, notes, facts = _fit(source, recipe, legend, report)
         model.save(folder / "model")
@@ -152,6 +159,7 @@ def apply_to_scenes(
     *,
     options: Input | None = None,
     preprocess: Mapping[str, Any] | None = None,
+    indices: Sequence[str] = (),
     threads: int | None = None,
     datetime: str | None = None,
     overwrite: bool = False,
@@ -161,8 +169,9 @@ def apply_to_scenes(
     """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
 
     ``options`` says what the scene's files do not, and ``preprocess`` what is masked (``mask``,
-    ``ndvi``); what they leave open is taken from the fit. ``datetime`` says when the scene was
-    taken; that of the fit is another's.
+    ``ndvi``) and whether ``haze`` is taken off; what they leave open is taken from the fit. Haze
+    is estimated anew: it belongs to the scene. ``datetime`` says when the scene was taken; that
+    of the fit is another's. ``indices`` are the layers of ``indices.tif``.
 
     Raises
     ------
@@ -182,7 +191,9 @@ def apply_to_scenes(
         model.recipe,
         input=dataclasses.replace(given, **merged),
         preprocess=dataclasses.replace(model.recipe.preprocess, **(preprocess or {})),
-        products=dataclasses.replace(model.recipe.products, datetime=datetime),
+        products=dataclasses.replace(
+            model.recipe.products, datetime=datetime, indices=tuple(indices)
+        ),
         run=model.recipe.run
         if threads is None
         else dataclasses.replace(model.recipe.run, threads=threads),
@@ -190,6 +201,7 @@ def apply_to_scenes(
     check_recipe(recipe, "options")
     source = _open(scenes, recipe)
     model.require_bands(source.bands, source.name)
+    require(recipe.products.indices, source.bands, source.name)
     source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite) as folder:
         model.save(folder / "model")
@@ -208,7 +220,7 @@ def _open(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
     if isinstance(scenes, Source):
         return scenes
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks)
+    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze)
 
 
 def _legend_to_match(like: str | None) -> Legend | None:
@@ -230,9 +242,12 @@ def _fit(
     recipe, changes = suited(recipe, source.bands)
     notes += changes
     run = recipe.run
+    Columns.of(recipe, source.bands, source.name)  # before anything is read
     progress = report("Sampling")
     sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
     notes += _sample_notes(source, sample)
+    recipe, said = settle_clip(recipe, sample.rows, source.bands)
+    notes += said
     with limited_threads(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
     features = features_of(source, sample, front, recipe, report)
@@ -369,7 +384,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     applied = apply_model(
         model, source, folder,
         threads=run.threads, block=run.block, save_code=recipe.products.save_code,
-        min_area=recipe.products.min_area, progress=report("Mapping"),
+        min_area=recipe.products.min_area, layers=recipe.products.indices,
+        progress=report("Mapping"),
     )  # fmt: skip
     report("Drawing")
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
@@ -378,15 +394,24 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     write_styles(folder, legend)
     left_out = write_layers(folder, legend, source.grid)
     total = int(applied.sums.pixels.sum())
+    odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
+    late = tuple(value_notes(odd, clip=recipe.preprocess.clip))
+    for note in late:
+        log.warning(note)
+    notes = (*job.notes, *late)
     metrics = {
         "scene": source.name,
         "units": sum(u.pixels > 0 for u in legend.units),
         "pixels": total,
         "coverage": 1 - int(applied.sums.pixels[0]) / total,
         "seconds": round(time.perf_counter() - job.started, 2),
-        "notes": list(job.notes),
+        "notes": list(notes),
         **job.facts,
+        "odd_values": odd,
+        "haze": haze_facts(source),
+        "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
+    legend = with_indices(legend, metrics["indices"])
     if products := products_of(source):
         metrics["product"] = list(products)
     if applied.reasons is not None:
@@ -408,7 +433,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         folder, legend, source.grid, applied.composite, applied.composite_bands, metrics, recipe,
         settings,
     )  # fmt: skip
-    return Result(job.out, legend, metrics, job.notes)
+    return Result(job.out, legend, metrics, notes)
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:

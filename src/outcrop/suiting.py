@@ -32,9 +32,10 @@ def suited(recipe: Recipe, bands: Sequence[Band]) -> tuple[Recipe, list[str]]:
             preprocess = dataclasses.replace(recipe.preprocess, scale="standard")
             recipe = dataclasses.replace(recipe, preprocess=preprocess)
             notes.append("features have no logarithm: they are standardised instead")
-    if 0 < recipe.features.compress_above < len(bands):
+    features = recipe.features
+    if features.compresses(len(bands)):
         notes.append(
-            f"{len(bands)} bands are brought down to {recipe.features.compress_to} minimum noise "
-            "fractions before they are smoothed (features.compress_to of the recipe)"
+            f"{features.width(len(bands))} bands are brought down to {features.compress_to} "
+            "minimum noise fractions before they are smoothed (features.compress_to of the recipe)"
         )
     return recipe, notes
