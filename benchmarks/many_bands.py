@@ -1,4 +1,4 @@
-"""How few features a spectrometer's bands may become: decision 8.
+"""How few features a spectrometer's bands may become: decision 9.
 
 python benchmarks/many_bands.py DATA --side 120 --fractions 8,12,16
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -152,6 +153,18 @@ class Model:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(arrays, folder / "model.safetensors")
         (folder / "model.json").write_text(json.dumps(text, indent=1) + "\n", "utf-8")
+
+    def digest(self) -> str:
+        """Return a hash of all that decides over the labels."""
+        facts: list[Any] = [self.numbers, [b.name for b in self.bands], recipe_to_toml(self.recipe)]
+        found = hashlib.sha256()
+        for part in (self.scaler, self.smoother, self.reducer, self.clusterer):
+            own, arrays = part.to_state()
+            facts.append(own)
+            for name in sorted(arrays):
+                found.update(np.ascontiguousarray(arrays[name]).tobytes())
+        found.update(json.dumps(facts, sort_keys=True).encode())
+        return found.hexdigest()
 
     @classmethod
     def load(cls, folder: Path | str) -> Model:
@@ -350,7 +363,14 @@ def _fitted(
 
 
 def _require_reflectance(bands: Sequence[Band], step: str) -> None:
-    unknown = [b.name for b in bands if b.quantity != "reflectance"]
+    known = [b for b in bands if b.quantity not in ("reflectance", "unknown")]
+    if known:
+        names = ", ".join(f"{b.name} ({b.quantity})" for b in known)
+        raise InputError(
+            f"features.transform = {step!r} needs reflectance, which {names} cannot be; leave "
+            f"{'it' if len(known) == 1 else 'them'} out with --bands"
+        )
+    unknown = [b.name for b in bands if b.quantity == "unknown"]
     if unknown:
         raise InputError(
             f"features.transform = {step!r} needs reflectance, but the quantity of "
