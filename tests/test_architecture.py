@@ -27,7 +27,7 @@ LAYERS = [
     {"estimator"},
     {"preprocess", "features", "nn", "unitstats", "components", "noise"},
     {"front", "smoothing", "reduction", "measuring"},
-    {"radiometry"},
+    {"odd_values"},
     {"clustering"},
     {"refinement", "scoring", "evaluation", "simulate"},
     {"products"},

@@ -24,6 +24,7 @@ from outcrop.haze import haze_facts
 from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_part
 from outcrop.model import Model, fit_front, fit_model, scaled_pairs
+from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
 from outcrop.products.indices import index_facts, with_indices
@@ -31,7 +32,6 @@ from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
-from outcrop.radiometry import settle_clip, value_facts, value_notes
 from outcrop.relief.fitting import without_relief
 from outcrop.relief.source import LitSource
 from outcrop.resuming import Journal, is_resumable, request

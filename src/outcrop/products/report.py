@@ -9,10 +9,10 @@ from typing import Any
 from outcrop import __version__
 from outcrop.config import Recipe
 from outcrop.indices import INDICES, NDVI_BARE, NDVI_FULL
+from outcrop.odd_values import value_rows
 from outcrop.products.files import FILES
 from outcrop.products.indices import NOT_DRY, covers
 from outcrop.products.legend import Legend
-from outcrop.radiometry import value_rows
 from outcrop.reasons import REASONS
 from outcrop.sensors.base import Band
 
