@@ -35,9 +35,11 @@ from outcrop.cli_options import (
     Reducer,
     Resampling,
     Resolution,
+    Resume,
     SampleSize,
     Scale,
     Scenes,
+    Scheduler,
     Seed,
     Sensor,
     SunAzimuth,
@@ -45,6 +47,7 @@ from outcrop.cli_options import (
     Threads,
     Units,
     Verbose,
+    Workers,
 )
 from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
 from outcrop.cli_parsing import (
@@ -115,12 +118,15 @@ def map_(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
     min_area: MinArea = None,
     datetime: Datetime = None,
     save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -143,12 +149,14 @@ def map_(
         products={"save_code": save_code or None, "title": title, "min_area": min_area,
                   "datetime": datetime, "indices": names_of(indices, "--indices")},
     )  # fmt: skip
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
 
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = map_scenes(
             scenes, changed, out,
-            overwrite=overwrite, checksum=checksum, report=reporter,
+            overwrite=overwrite, resume=resume, checksum=checksum,
+            executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -183,6 +191,8 @@ def fit(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -209,10 +219,13 @@ def fit(
         },
         products={},
     )
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import fit_scenes
 
-    with Bars(quiet) as reporter:
-        model = fit_scenes(scenes, changed, out, overwrite=overwrite, report=reporter)
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+        model = fit_scenes(
+            scenes, changed, out, overwrite=overwrite, executor=executor, report=reporter
+        )
     if not quiet:
         typer.echo(f"{len(model.numbers)} units fitted; model in {out}")
 
@@ -240,27 +253,31 @@ def apply(
     sun_azimuth: SunAzimuth = None,
     sun_elevation: SunElevation = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map a scene with a model that was fitted on another of the same bands."""
     log_to_stderr(quiet, verbose)
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
         **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
         **given(light_of(dem, sun_azimuth, sun_elevation)),
     )
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options,
             preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
             indices=names_of(indices, "--indices") or (),
-            threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
-            report=reporter,
+            threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
+            checksum=checksum, executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 

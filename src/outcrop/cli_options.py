@@ -112,6 +112,17 @@ Datetime = Annotated[
     typer.Option("--datetime", help="When the scene was taken, for item.json: 2020-01-14."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run that was cut off, if there is one.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Worker processes to use instead of threads (extra: dask)."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Dask cluster to map on: tcp://host:8786 (extra: dask)."),
+]
 Checksum = Annotated[bool, typer.Option("--checksum", help="Store the inputs' SHA-256.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more.")]
