@@ -28,6 +28,7 @@ def groups(level="L2SP", craft="LANDSAT_8", sensor="OLI_TIRS"):
         "IMAGE_ATTRIBUTES": {
             "SPACECRAFT_ID": craft,
             "SENSOR_ID": sensor,
+            "SUN_AZIMUTH": "45.5",
             "SUN_ELEVATION": "30.0",
         },
         "PROJECTION_ATTRIBUTES": {"GRID_CELL_SIZE_REFLECTIVE": "30.00"},

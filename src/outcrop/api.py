@@ -27,8 +27,11 @@ def open_scene(
     nodata: float | None = None,
     aoi: str | Path | None = None,
     resolution: float | None = None,
+    crs: str | None = None,
+    resampling: str | None = None,
     mask: Sequence[str] = DEFAULT,
     ndvi: float = NDVI,
+    haze: Literal["auto", "none", "dark-object"] = "auto",
 ) -> xr.DataArray:
     """Open a scene as a lazy cube; pixels are read when they are asked for.
 
@@ -37,7 +40,7 @@ def open_scene(
     *scenes : str or Path
         A product (its folder, archive or metadata file; see ``docs/products.md``), a raster
         that GDAL opens, or band files joined by commas (``"B2.tif,B3.tif"``).
-        Several scenes of one grid system make one mosaic, the first on top.
+        Several scenes make one mosaic on the grid of the first, the first on top.
     sensor : str, optional
         Name of the instrument where the file does not say its bands: ``"landsat8"``.
     bands : sequence of str or float, optional
@@ -50,12 +53,20 @@ def open_scene(
     aoi : str or Path, optional
         Vector file of polygons; pixels outside become NaN and the grid shrinks to its bounds.
     resolution : float, optional
-        Pixel size in metres for products with bands of several resolutions.
+        Pixel size, in units of the CRS, instead of the first scene's.
+    crs : str, optional
+        CRS instead of the first scene's, as ``"EPSG:32633"``.
+    resampling : str, optional
+        How pixels are interpolated on another grid: bilinear (the default), nearest or cubic.
+        On a coarser grid they are averaged.
     mask : sequence of str
         Why pixels of a product become NaN, besides fill: saturated, cloud, shadow, edge, snow,
         water, vegetation.
     ndvi : float
         Where vegetation begins.
+    haze : {"auto", "none", "dark-object"}
+        Whether a scene's own haze is subtracted, for which a part of its pixels is read at
+        once; ``auto`` does it for reflectance at the top of the atmosphere alone.
 
     Returns
     -------
@@ -80,9 +91,11 @@ def open_scene(
         nodata=nodata,
         aoi=str(Path(aoi).absolute()) if aoi is not None else None,
         resolution=resolution,
+        crs=crs,
+        resampling=resampling,
     )
     check_mask(mask, ndvi, "open_scene")
-    return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi)))
+    return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi), haze))
 
 
 def map_units(
@@ -93,6 +106,8 @@ def map_units(
     units: int | Literal["auto"] | None = None,
     seed: int | None = None,
     like: str | Path | None = None,
+    dem: str | Path | None = None,
+    sun: tuple[float, float] | None = None,
     overwrite: bool = False,
 ) -> Result:
     """Map the spectral units of a cube and publish the result as a folder.
@@ -111,6 +126,11 @@ def map_units(
         Of everything random, instead of the recipe's.
     like : str or Path, optional
         ``legend.json`` of another run whose unit numbers, names and colours to take over.
+    dem : str or Path, optional
+        Elevation model with which to take the light on slopes out of the bands; the recipe's
+        ``preprocess.illumination`` says how.
+    sun : tuple of float, optional
+        Its azimuth (from true north) and elevation in degrees: a cube does not say them.
     overwrite : bool
         Replace a result that Outcrop wrote there earlier.
 
@@ -130,8 +150,13 @@ def map_units(
     settings = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     given = {"seed": seed, "like": str(Path(like).absolute()) if like is not None else None}
     run: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    azimuth, elevation = sun or (None, None)
+    light = {"dem": str(Path(dem).absolute()) if dem is not None else None,
+             "sun_azimuth": azimuth, "sun_elevation": elevation}  # fmt: skip
+    scene: dict[str, Any] = {k: v for k, v in light.items() if v is not None}
     settings = dataclasses.replace(
         settings,
+        input=dataclasses.replace(settings.input, **scene),
         clusterer=with_step(settings.clusterer, n_units=units),
         run=dataclasses.replace(settings.run, **run),
     )

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from outcrop.sample import draw
-from outcrop.source import Source, file_paths, notes_of, products_of
+from outcrop.source import Source, file_paths, notes_of, products_of, suns_of
 
 #: Valid pixels that the ranges of bands are taken from.
 PIXELS = 20_000
@@ -17,7 +17,7 @@ class Description:
     """A scene's grid, bands and share of data; ``coverage`` is measured on ``looked_at`` pixels.
 
     ``product`` is what the scene was recognised as (empty for a plain raster) and ``notes`` what
-    its reader wants the user to know.
+    its reader wants the user to know; ``suns`` is where the sun stood, by their metadata.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Description:
     coverage: float
     looked_at: int
     product: tuple[str, ...] = ()
+    suns: tuple[dict[str, float], ...] = ()
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -39,12 +40,16 @@ class Description:
         rows, cols = self.shape
         a, b, _, d, e, _ = self.transform
         pixel = f"{(a * a + d * d) ** 0.5:g} x {(b * b + e * e) ** 0.5:g}"
+        suns = ", ".join(
+            f"azimuth {s['azimuth']:.1f}, elevation {s['elevation']:.1f}" for s in self.suns
+        )
         unit = "CRS units" if self.crs else "no CRS: rows and columns"
         lines = [
             f"{self.name}",
             f"  product   {' + '.join(self.product) or 'none that is known: read as a raster'}",
             f"  grid      {rows} rows x {cols} columns, pixel {pixel} ({unit})",
             f"  CRS       {self.crs or 'none'}",
+            f"  sun       {suns or 'not in the metadata'}",
             f"  data      {self.coverage:.1%} of {self.looked_at} pixels looked at",
             f"  {'band':14} {'um':>8} {'fwhm':>7} {'common name':12} {'quantity':12} "
             f"{'1%':>10} {'median':>10} {'99%':>10}",
@@ -88,5 +93,6 @@ def describe(source: Source) -> Description:
         coverage=sample.valid / sample.seen,
         looked_at=sample.seen,
         product=products_of(source),
+        suns=tuple(asdict(sun) for sun in suns_of(source)),
         notes=tuple(notes_of(source)),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import engine
-from outcrop.engine import TILE, Block
+from outcrop.engine import TILE, Block, Executor
 from outcrop.errors import SceneError
 from outcrop.quality import WithReasons
 from outcrop.reasons import REASONS, SWITCHES
@@ -174,6 +174,7 @@ def draw(
     seed: int = 0,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    executor: Executor | None = None,
 ) -> Sample:
     """Draw valid pixels from one or more scenes of the same bands.
 
@@ -184,7 +185,7 @@ def draw(
         Pixels wanted; fewer come back if there are no more.
     seed : int
         Decides which, together with the tile that a pixel lies in.
-    threads, progress
+    threads, progress, executor
         As for `engine.run`.
 
     Returns
@@ -215,7 +216,7 @@ def draw(
             blocks = [visits[i][1] for i in batch if visits[i][0] == scene]
             if blocks:
                 work = _Draw(scene, seed, most)
-                _visit(source, work, blocks, collected, wanted, threads, progress)
+                _visit(source, work, blocks, collected, wanted, threads, progress, executor)
         done += len(batch)
     return _finish(sources, collected, wanted)
 
@@ -228,6 +229,7 @@ def prepared(
     neighbours: bool = False,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    executor: Executor | None = None,
 ) -> Sample:
     """Return a sample of one scene with features in place of bands.
 
@@ -242,7 +244,7 @@ def prepared(
         Gives the features.
     neighbours : bool
         Whether those of the neighbours are wanted; NaN otherwise.
-    threads, progress
+    threads, progress, executor
         As for `engine.run`.
     """
     width = source.grid.shape[1]
@@ -261,6 +263,7 @@ def prepared(
     engine.run(
         source, _Prepare(prepare, here, neighbours), sink,
         blocks=[b for b in blocks if b.index in here], threads=threads, progress=progress,
+        executor=executor,
     )  # fmt: skip
     back = np.argsort(np.concatenate([inside[i] for i in found]), kind="stable")
     rows, beside = (np.concatenate([f[i] for f in found.values()])[back] for i in (0, 1))
@@ -321,13 +324,16 @@ def _visit(
     wanted: int | None,
     threads: int,
     progress: Callable[[int, int], None] | None,
+    executor: Executor | None,
 ) -> None:
     def sink(_: Block, parts: list[_Part]) -> None:
         collected.extend(parts)
         if wanted is not None and sum(len(p.keys) for p in collected) > 2 * wanted:
             collected[:] = [_join(collected).kept(wanted)]
 
-    engine.run(source, work, sink, blocks=blocks, threads=threads, progress=progress)
+    engine.run(
+        source, work, sink, blocks=blocks, threads=threads, progress=progress, executor=executor
+    )
 
 
 def _taken(sources: Sequence[Source]) -> str:

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
+from outcrop.gcps import Gcps
 from outcrop.reasons import CLEAR, FILL
-from outcrop.sensors.base import Band
+from outcrop.sensors.base import Band, Sun
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -182,6 +183,8 @@ class RasterSource:
     files: tuple[BandFile, ...]
     striped: bool = False
     masked: bool = True
+    notes: tuple[str, ...] = ()
+    gcps: Gcps | None = None
     _open: Any = field(default_factory=threading.local, repr=False, compare=False)
 
     def read(self, window: Window) -> NDArray[np.float32]:
@@ -245,6 +248,8 @@ class RasterSource:
             self.files,
             self.striped,
             self.masked,
+            self.notes,
+            self.gcps,
         )
 
 
@@ -296,6 +301,12 @@ def notes_of(source: Source) -> list[str]:
 def has_reasons(source: Source) -> bool:
     """Tell whether a source knows more of a missing pixel than that it is missing."""
     return any(hasattr(leaf, "masks") for leaf in leaves(source))
+
+
+def suns_of(source: Source) -> tuple[Sun, ...]:
+    """Return where the sun stood, by the metadata of a source's products, once each."""
+    found = (getattr(leaf, "sun", None) for leaf in leaves(source))
+    return tuple(dict.fromkeys(sun for sun in found if sun is not None))
 
 
 def products_of(source: Source) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from outcrop.errors import InputError
+from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.noise import noise_covariance, noise_whitening
 from outcrop.preprocess.log import LogScaler
@@ -212,7 +213,7 @@ def test_the_features_of_a_sample_are_those_of_the_scene():
     sample = draw([source], 300)
     scaler = LogScaler().fit(sample.rows)
     smoother = Bilateral(radius=2).fit(scaler.transform(sample.rows))
-    front = Front("none", scaler, smoother)
+    front = Front(Columns("none", 3, clipped=(1,)), scaler, smoother)
     whole = front(data)
     _, row, col = sample.positions.T
     for striped in (False, True):

@@ -89,6 +89,23 @@ class Sensor:
         return tuple(self.band(name) for name in self.default)
 
 
+@dataclass(frozen=True)
+class Sun:
+    """Where the sun stood, in degrees: clockwise from true north, and above the horizon."""
+
+    azimuth: float
+    elevation: float
+
+    @classmethod
+    def of(cls, azimuth: float | None, elevation: float | None) -> Sun | None:
+        """Return the sun of a product's metadata; None where an angle is missing or no day's."""
+        if azimuth is None or elevation is None:
+            return None
+        if not (-360 <= azimuth <= 360 and 0 < elevation <= 90):
+            return None
+        return cls(azimuth % 360, elevation)
+
+
 def _plain(label: str) -> str:
     """``B02`` and ``b2`` to the same string; ``B8A`` stays itself."""
     text = re.sub(r"^(sr|st|toa|boa|rhos|rhot)_(?=b\d)", "", label.strip().lower())

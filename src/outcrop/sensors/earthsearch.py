@@ -31,7 +31,7 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.regrid import StackedSource, grid_at, regrid
-from outcrop.sensors.base import Band
+from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
@@ -39,6 +39,7 @@ from outcrop.sensors.safe import OFFSET_BASELINE
 from outcrop.sensors.sentinel2 import MSI
 from outcrop.sensors.sentinel2_product import (
     DEFAULT_RESOLUTION,
+    RELIEF,
     SCL,
     VALID,
     interpolated,
@@ -72,7 +73,7 @@ class EarthSearchReader:
         chosen = item.choose(options.bands)
         own: list[Source] = [item.band(asset, band) for asset, band in chosen]
         finest = min(abs(s.grid.affine.a) for s in own)
-        size = options.resolution or max(DEFAULT_RESOLUTION, finest)
+        size = _meeting(options.resolution, own) or max(DEFAULT_RESOLUTION, finest)
         grid = grid_at(own[0].grid, size)
         flags = tuple(f for f in SCL if f.reason in masks.codes)
         layers = [DecodedSource(s, flags) for s in item.classification()]
@@ -88,10 +89,19 @@ class EarthSearchReader:
                 *ignored(options, metadata),
             ),
             paths=(container.path / metadata if container.kind == "folder" else container.path,),
+            sun=item.sun(),
+            relief=RELIEF,
         )
 
 
 L2A = EarthSearchReader("Sentinel-2 Level 2A (Earth Search)")
+
+
+def _meeting(wanted: float | None, bands: Sequence[Source]) -> float | None:
+    """Return a size asked for if the bands can meet at it; what cannot be is made later."""
+    sizes = [abs(band.grid.affine.a) for band in bands]
+    whole = [max(s, wanted) / min(s, wanted) % 1 for s in sizes] if wanted else [1.0]
+    return wanted if not any(whole) else None
 
 
 def _item(container: Container, name: str) -> Mapping[str, Any] | None:
@@ -181,6 +191,11 @@ class _Item:
                 "again, or join the band files by commas with --scale and --offset"
             )
         return scale, offset
+
+    def sun(self) -> Sun | None:
+        """Return where the sun stood (STAC view extension)."""
+        facts = self.content["properties"]
+        return Sun.of(*(_finite(facts.get(f"view:sun_{k}")) for k in ("azimuth", "elevation")))
 
     def classification(self) -> list[Source]:
         """Return the scene classification, if it lies beside the item."""

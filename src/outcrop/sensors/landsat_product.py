@@ -18,7 +18,7 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.sensors import landsat_quality as bits
-from outcrop.sensors.base import Band, Quantity, Sensor
+from outcrop.sensors.base import Band, Quantity, Sensor, Sun
 from outcrop.sensors.container import Container
 from outcrop.sensors.generic import RasterFile, inspect_raster, require_one_grid
 from outcrop.sensors.landsat import ETM, OLI8, OLI9, TM
@@ -34,6 +34,7 @@ _L2_REFLECTANCE = "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS"
 _L2_TEMPERATURE = "LEVEL2_SURFACE_TEMPERATURE_PARAMETERS"
 _L1_SCALE = ("LEVEL1_RADIOMETRIC_RESCALING", "RADIOMETRIC_RESCALING")
 _L1_RANGE = ("LEVEL1_MIN_MAX_PIXEL_VALUE", "MIN_MAX_PIXEL_VALUE")
+_ANGLES = ("AZIMUTH", "ELEVATION")
 
 #: What Collection 2 multiplies with and adds where an MTL leaves it out (LSDS-1619).
 SURFACE_REFLECTANCE = (2.75e-05, -0.2)
@@ -64,11 +65,6 @@ class LandsatReader:
         self, container: Container, metadata: str, options: Input, masks: Masks
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
-        if options.resolution is not None:
-            raise SceneError(
-                f"--resolution {options.resolution:g}: the bands of Landsat are read on their own "
-                "grid; the option is for products with bands of several resolutions"
-            )
         mtl = read_mtl(container, metadata)
         sensor = _sensor(mtl, options)
         product = _Product(container, metadata, mtl, sensor, self.level)
@@ -90,6 +86,8 @@ class LandsatReader:
             product=f"{sensor.title}, {self.title}",
             notes=(*_notes(mtl, rasters[0], self.level), *notes, *ignored(options, metadata)),
             paths=(container.path / metadata,) if container.kind == "folder" else (container.path,),
+            toa=self.level == 1,
+            sun=Sun.of(*(mtl.number(f"SUN_{k}", "IMAGE_ATTRIBUTES") for k in _ANGLES)),
         )
 
 
@@ -268,7 +266,7 @@ def _notes(mtl: Mtl, raster: RasterFile, level: int) -> list[str]:
         )
     if level == 1:
         notes.append(
-            "Level 1 is reflectance at the top of the atmosphere: haze and atmosphere are still "
-            "in it, so do not compare it with surface reflectance"
+            "Level 1 is reflectance at the top of the atmosphere: do not compare it with surface "
+            "reflectance"
         )
     return notes

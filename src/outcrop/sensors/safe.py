@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from outcrop.errors import SceneError
+from outcrop.sensors.base import Sun
 from outcrop.sensors.container import Container, parse_xml
 from outcrop.sensors.sentinel2 import MSI
 
@@ -110,6 +111,26 @@ def read_safe(container: Container, name: str, level: str) -> SafeMetadata:
         offsets=offsets,
         images=tuple(images),
     )
+
+
+def read_sun(container: Container, metadata: str, image: str) -> Sun | None:
+    """Return the mean position of the sun from ``MTD_TL.xml`` of an image's tile, if it is there.
+
+    Raises
+    ------
+    SceneError
+        If the file is damaged.
+    """
+    granule = "/".join(image.split("/")[:2])
+    member = container.member(metadata, f"{granule}/MTD_TL.xml")
+    if member is None:
+        return None
+    root = parse_xml(container.read_bytes(member), str(container.path / member))
+    angles = next((e for e in root.iter() if _plain(e.tag) == "Mean_Sun_Angle"), None)
+    if angles is None:
+        return None
+    zenith, azimuth = (_number(angles.findtext(f"{name}_ANGLE")) for name in ("ZENITH", "AZIMUTH"))
+    return Sun.of(azimuth, None if zenith is None else 90 - zenith)
 
 
 def _plain(tag: str) -> str:
