@@ -21,7 +21,7 @@ from outcrop.products.raster import block_writer, cog_writer, overview_step
 from outcrop.products.style import colour_table
 from outcrop.quality import WithReasons
 from outcrop.sieving import sieve_raster, sum_units
-from outcrop.source import Source, has_reasons, valid_mask
+from outcrop.source import Source, has_counts, has_reasons, valid_mask
 from outcrop.unitstats import TileSums, UnitSums
 
 
@@ -39,6 +39,8 @@ class Applied:
     step : int
     reasons : ndarray of int64 or None
         Pixels by code of `outcrop.reasons`, where the scene knows why pixels are missing.
+    clear : ndarray of int64 or None
+        Pixels by their number of clear observations, where the scene is a composite.
     """
 
     sums: UnitSums
@@ -46,6 +48,7 @@ class Applied:
     composite_bands: tuple[int, ...]
     step: int
     reasons: NDArray[np.int64] | None = None
+    clear: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class _Result:
     composite: NDArray[np.float32]
     code: NDArray[np.float32]
     reasons: NDArray[np.uint8]
+    clear: NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ class _Label:
     code_width: int
 
     def __call__(self, data: NDArray[np.float32], block: Block) -> _Result:
-        # Planes beyond the model's bands: the reasons, or none.
-        data, reasons = data[: len(self.model.bands)], data[len(self.model.bands) :]
+        # Planes beyond the model's bands: none, the reasons, or reasons and clear observations.
+        data, planes = data[: len(self.model.bands)], data[len(self.model.bands) :]
         mask = valid_mask(data)
         labels = np.zeros(mask.shape, np.uint8)
         code = np.full((self.code_width, *mask.shape), np.nan, np.float32)
@@ -90,7 +94,8 @@ class _Label:
             ],
             composite=core[list(self.shown), :: self.step, :: self.step].copy(),
             code=code[:, *cut],
-            reasons=reasons[:, *cut].astype(np.uint8),
+            reasons=planes[:1, *cut].astype(np.uint8),
+            clear=planes[1:, *cut].astype(np.uint16),
         )
 
     def _codes(self, data: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -154,7 +159,10 @@ def apply_model(
     work = _Label(model, model.filters, areas, shown, step, width)
     sums = TileSums()
     codes = _code_writer(folder, grid, width) if save_code else None
-    masks = mask_writer(folder, grid) if has_reasons(source) else None
+    counted = has_counts(source)
+    masks = mask_writer(folder, grid) if counted or has_reasons(source) else None
+    counts = _count_writer(folder, grid) if counted else None
+    clear = np.zeros(2**16, np.int64) if counted else None
     reasons = np.zeros(256, np.int64) if masks else None
     colours = colour_table(model.legend)
     first = folder / ("units.unsieved.tif" if min_area else "units.tif")
@@ -163,6 +171,7 @@ def apply_model(
         labels as write,
         codes or nullcontext() as write_code,
         masks or nullcontext() as write_mask,
+        counts or nullcontext() as write_count,
     ):
 
         def sink(block: Block, result: _Result) -> None:
@@ -172,6 +181,9 @@ def apply_model(
             if write_mask is not None and reasons is not None:
                 write_mask(block.core, result.reasons)
                 reasons[:] += np.bincount(result.reasons.ravel(), minlength=256)
+            if write_count is not None and clear is not None:
+                write_count(block.core, result.clear)
+                clear[:] += np.bincount(result.clear.ravel(), minlength=len(clear))
             for place, part in result.sums:
                 sums.add(place, part)
             row, col = block.core.row // step, block.core.col // step
@@ -179,7 +191,7 @@ def apply_model(
             composite[:, row : row + height, col : col + width] = result.composite
 
         engine.run(
-            WithReasons(source) if masks else source, work, sink,
+            WithReasons(source, counted) if masks else source, work, sink,
             halo=model.front.halo + sum(f.halo for f in model.filters), size=block, threads=threads,
             progress=progress,
         )  # fmt: skip
@@ -189,7 +201,22 @@ def apply_model(
             sieve_raster(first, write, areas, min_area)
         first.unlink()
         total = sum_units(source, folder / "units.tif", threads=threads, block=block)
-    return Applied(total, composite, shown, step, reasons)
+    return Applied(total, composite, shown, step, reasons, clear)
+
+
+def observations(pixels: NDArray[np.int64]) -> dict[str, Any]:
+    """Say how many clear observations the mapped pixels rest on, from pixels by their number."""
+    some = np.flatnonzero(pixels[1:]) + 1
+    total = max(int(pixels[1:].sum()), 1)
+    return {
+        "most": int(some.max(initial=0)),
+        "mean": float((pixels[some] * some).sum() / total),
+        "pixels": {str(n): int(pixels[n]) for n in (0, *some.tolist()) if pixels[n]},
+    }
+
+
+def _count_writer(folder: Path, grid: Any) -> Any:
+    return cog_writer(folder / "clear.tif", grid, dtype="uint16", resampling="nearest")
 
 
 def _code_width(model: Model) -> int:

@@ -14,6 +14,7 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Composite,
     Crs,
     Datetime,
     Device,
@@ -26,6 +27,7 @@ from outcrop.cli_options import (
     Out,
     Overwrite,
     Quiet,
+    Radiometry,
     RecipeName,
     Reducer,
     Resampling,
@@ -35,6 +37,7 @@ from outcrop.cli_options import (
     Scenes,
     Seed,
     Sensor,
+    Stack,
     Threads,
     Units,
     Verbose,
@@ -85,6 +88,9 @@ def map_(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     like: Like = None,
@@ -106,7 +112,8 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling,
+                       composite, radiometry, stack),
         preprocess=masks_of(mask, ndvi),
         reducer=reducer,
         clusterer=clusterer,
@@ -143,6 +150,9 @@ def fit(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     like: Like = None,
@@ -158,7 +168,20 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+        input=input_of(
+            sensor,
+            bands,
+            scale,
+            offset,
+            nodata,
+            aoi,
+            resolution,
+            crs,
+            resampling,
+            composite,
+            radiometry,
+            stack,
+        ),
         preprocess=masks_of(mask, ndvi),
         reducer=reducer,
         clusterer=clusterer,
@@ -194,6 +217,9 @@ def apply(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     threads: Threads = None,
@@ -208,7 +234,22 @@ def apply(
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+        **given(
+            input_of(
+                sensor,
+                bands,
+                scale,
+                offset,
+                nodata,
+                aoi,
+                resolution,
+                crs,
+                resampling,
+                composite,
+                radiometry,
+                stack,
+            )
+        )
     )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
@@ -253,6 +294,9 @@ def info(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -263,7 +307,22 @@ def info(
     from outcrop.quality import Masks
 
     options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+        **given(
+            input_of(
+                sensor,
+                bands,
+                scale,
+                offset,
+                nodata,
+                aoi,
+                resolution,
+                crs,
+                resampling,
+                composite,
+                radiometry,
+                stack,
+            )
+        )
     )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))

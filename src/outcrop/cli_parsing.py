@@ -22,6 +22,9 @@ def input_of(
     resolution: float | None,
     crs: str | None,
     resampling: str | None,
+    composite: str | None,
+    radiometry: str | None,
+    stack: bool | None,
 ) -> dict[str, Any]:
     """Return what is said of the input, None where nothing is."""
     names = None if bands is None else tuple(b.strip() for b in bands.split(",") if b.strip())
@@ -29,7 +32,8 @@ def input_of(
         raise InputError(f"--bands {bands!r} names no band; give names joined by commas, as B2,B3")
     return {"sensor": sensor, "bands": names, "scale": scale, "offset": offset,
             "nodata": nodata, "aoi": absolute(aoi), "resolution": resolution, "crs": crs,
-            "resampling": resampling}  # fmt: skip
+            "resampling": resampling, "composite": composite, "radiometry": radiometry,
+            "stack": stack}  # fmt: skip
 
 
 def masks_of(mask: str | None, ndvi: float | None) -> dict[str, Any]:

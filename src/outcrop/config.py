@@ -29,7 +29,10 @@ class Input:
     ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
     ``scale`` and ``offset`` turn stored numbers into reflectance. ``crs`` and ``resolution``
     (pixel size in its units) are of the grid to map on, instead of the first scene's own;
-    ``resampling`` is how pixels are interpolated there (None: bilinear).
+    ``resampling`` is how pixels are interpolated there (None: bilinear). Of several scenes
+    ``composite`` is what is made of them where they overlap (None: the first shows),
+    ``radiometry`` whether they are matched there (None: they are), and ``stack`` whether scenes
+    of different bands are laid on each other.
     """
 
     sensor: str | None = None
@@ -41,6 +44,9 @@ class Input:
     resolution: float | None = None
     crs: str | None = None
     resampling: str | None = None
+    composite: str | None = None
+    radiometry: str | None = None
+    stack: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from outcrop import provenance
-from outcrop.applying import Applied, apply_model
+from outcrop.applying import Applied, apply_model, observations
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError, SceneError
@@ -28,7 +28,7 @@ from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, notes_of, products_of
+from outcrop.source import Source, facts_of, notes_of, products_of
 from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
@@ -171,7 +171,18 @@ def apply_to_scenes(
     model = Model.load(model_folder)
     given = options or Input()
     kept = {
-        f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset", "nodata")
+        f: getattr(model.recipe.input, f)
+        for f in (
+            "sensor",
+            "bands",
+            "scale",
+            "offset",
+            "nodata",
+            "resampling",
+            "composite",
+            "radiometry",
+            "stack",
+        )
     }
     merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
     recipe = dataclasses.replace(
@@ -197,7 +208,7 @@ def _open(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
     if isinstance(scenes, Source):
         return scenes
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks)
+    return open_sources(scenes, recipe.input, masks, recipe.run.seed)
 
 
 def _legend_to_match(like: str | None) -> Legend | None:
@@ -332,12 +343,15 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "seconds": round(time.perf_counter() - job.started, 2),
         "notes": list(job.notes),
         **job.facts,
+        **facts_of(source),
     }
     if products := products_of(source):
         metrics["product"] = list(products)
     if applied.reasons is not None:
         metrics["masked"] = mask.shares(applied.reasons.tolist())
         mask.write_mask_styles(folder, applied.reasons.tolist())
+    if applied.clear is not None:
+        metrics["clear_observations"] = observations(applied.clear)
     proof = provenance.collect(source, model, recipe, checksum=job.checksum)
     settings = recipe_to_toml(recipe, proof)
     left_out |= write_item(folder, legend, source.grid, metrics, recipe)
