@@ -17,7 +17,9 @@ from outcrop.cli_options import (
     Composite,
     Crs,
     Datetime,
+    Dem,
     Device,
+    Illumination,
     Like,
     Mask,
     MinArea,
@@ -38,12 +40,23 @@ from outcrop.cli_options import (
     Seed,
     Sensor,
     Stack,
+    SunAzimuth,
+    SunElevation,
     Threads,
     Units,
     Verbose,
 )
 from outcrop.cli_output import Bars, log_to_stderr, show
-from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
+from outcrop.cli_parsing import (
+    absolute,
+    given,
+    input_of,
+    joining_of,
+    light_of,
+    masks_of,
+    override,
+    sample_of,
+)
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -93,6 +106,10 @@ def map_(
     stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -112,9 +129,13 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling,
-                       composite, radiometry, stack),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+            **joining_of(composite, radiometry, stack),
+            **joining_of(composite, radiometry, stack),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -155,6 +176,10 @@ def fit(
     stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -168,21 +193,13 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(
-            sensor,
-            bands,
-            scale,
-            offset,
-            nodata,
-            aoi,
-            resolution,
-            crs,
-            resampling,
-            composite,
-            radiometry,
-            stack,
-        ),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+            **joining_of(composite, radiometry, stack),
+            **joining_of(composite, radiometry, stack),
+        },
+        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -222,6 +239,10 @@ def apply(
     stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
@@ -234,26 +255,15 @@ def apply(
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
-        **given(
-            input_of(
-                sensor,
-                bands,
-                scale,
-                offset,
-                nodata,
-                aoi,
-                resolution,
-                crs,
-                resampling,
-                composite,
-                radiometry,
-                stack,
-            )
-        )
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(light_of(dem, sun_azimuth, sun_elevation)),
+        **given(joining_of(composite, radiometry, stack)),
+        **given(joining_of(composite, radiometry, stack)),
     )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
+            model, scenes, out, options=options,
+            preprocess=given({**masks_of(mask, ndvi), "illumination": illumination}),
             threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
             report=reporter,
         )  # fmt: skip
@@ -282,9 +292,7 @@ def evaluate(
 
 @app.command()
 def info(
-    scene: Annotated[
-        str, typer.Argument(help="A product, a raster, or band files joined by commas.")
-    ],
+    scenes: Scenes,
     sensor: Sensor = None,
     bands: Bands = None,
     scale: Scale = None,
@@ -301,32 +309,18 @@ def info(
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what a scene is taken for: bands, wavelengths, quantity, grid, share of data."""
+    """Show what scenes are taken for: bands, wavelengths, quantity, grid, overlaps, data."""
     from outcrop.describing import describe
-    from outcrop.opening import open_source
+    from outcrop.opening import open_sources
     from outcrop.quality import Masks
 
     options = Input(
-        **given(
-            input_of(
-                sensor,
-                bands,
-                scale,
-                offset,
-                nodata,
-                aoi,
-                resolution,
-                crs,
-                resampling,
-                composite,
-                radiometry,
-                stack,
-            )
-        )
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(joining_of(composite, radiometry, stack)),
     )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
-    facts = describe(open_source(scene, options, masks))
+    facts = describe(open_sources(scenes, options, masks))
     typer.echo(json.dumps(facts.to_dict(), indent=1) if as_json else str(facts))
 
 

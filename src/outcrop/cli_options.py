@@ -64,10 +64,26 @@ Mask = Annotated[
     typer.Option(
         "--mask",
         help="Reasons to leave pixels out, instead of the recipe's: saturated,cloud,shadow,edge,"
-        "snow,water,vegetation or none.",
+        "snow,water,vegetation,cast-shadow,no-height or none.",
     ),
 ]
 Ndvi = Annotated[float | None, typer.Option("--ndvi", help="Vegetation begins at this NDVI.")]
+Dem = Annotated[
+    str | None,
+    typer.Option("--dem", help="Elevation model; take the light on slopes out of the bands."),
+]
+Illumination = Annotated[
+    str | None,
+    typer.Option("--illumination", help="How, with --dem: c, minnaert, scs+c (trees) or auto."),
+]
+SunAzimuth = Annotated[
+    float | None,
+    typer.Option("--sun-azimuth", help="Degrees from north, if no metadata says it."),
+]
+SunElevation = Annotated[
+    float | None,
+    typer.Option("--sun-elevation", help="Degrees above the horizon, if no metadata says it."),
+]
 Units = Annotated[str | None, typer.Option("--units", help="Number of units, or auto.")]
 Reducer = Annotated[str | None, typer.Option("--reducer", help="Instead of the recipe's.")]
 Clusterer = Annotated[str | None, typer.Option("--clusterer", help="Instead of the recipe's.")]

@@ -22,9 +22,6 @@ def input_of(
     resolution: float | None,
     crs: str | None,
     resampling: str | None,
-    composite: str | None,
-    radiometry: str | None,
-    stack: bool | None,
 ) -> dict[str, Any]:
     """Return what is said of the input, None where nothing is."""
     names = None if bands is None else tuple(b.strip() for b in bands.split(",") if b.strip())
@@ -32,8 +29,20 @@ def input_of(
         raise InputError(f"--bands {bands!r} names no band; give names joined by commas, as B2,B3")
     return {"sensor": sensor, "bands": names, "scale": scale, "offset": offset,
             "nodata": nodata, "aoi": absolute(aoi), "resolution": resolution, "crs": crs,
-            "resampling": resampling, "composite": composite, "radiometry": radiometry,
-            "stack": stack}  # fmt: skip
+            "resampling": resampling}  # fmt: skip
+
+
+def light_of(
+    dem: str | None, sun_azimuth: float | None, sun_elevation: float | None
+) -> dict[str, Any]:
+    """Return what is said of the light on slopes, None where nothing is."""
+    path = dem if dem is None or "://" in dem else absolute(dem)
+    return {"dem": path, "sun_azimuth": sun_azimuth, "sun_elevation": sun_elevation}
+
+
+def joining_of(composite: str | None, radiometry: str | None, stack: bool | None) -> dict[str, Any]:
+    """Return what is said of how scenes become one, None where nothing is."""
+    return {"composite": composite, "radiometry": radiometry, "stack": stack}
 
 
 def masks_of(mask: str | None, ndvi: float | None) -> dict[str, Any]:

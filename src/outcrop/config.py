@@ -33,6 +33,8 @@ class Input:
     ``composite`` is what is made of them where they overlap (None: the first shows),
     ``radiometry`` whether they are matched there (None: they are), and ``stack`` whether scenes
     of different bands are laid on each other.
+    ``dem`` is an elevation model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in
+    degrees, where the sun stood, instead of the product's metadata.
     """
 
     sensor: str | None = None
@@ -47,6 +49,9 @@ class Input:
     composite: str | None = None
     radiometry: str | None = None
     stack: bool | None = None
+    dem: str | None = None
+    sun_azimuth: float | None = None
+    sun_elevation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,15 @@ class Preprocess:
     ``scale`` is ``minmax`` (0-1), ``standard`` (mean 0, sd 1), ``log`` (its logarithm to mean 0,
     sd 1; any scale of the values will do) or ``none``. ``mask`` are the
     reasons to leave a pixel out (`outcrop.reasons.SWITCHES`) beyond fill, where a product's
-    quality layers tell; ``ndvi`` is where vegetation begins.
+    quality layers tell; ``ndvi`` is where vegetation begins. ``illumination`` is how the light
+    on slopes is taken out where there is an elevation model: ``c``, ``minnaert``, ``scs+c``, or
+    ``auto``: ``c``, unless the product is corrected for relief already.
     """
 
     scale: str = "standard"
     mask: tuple[str, ...] = reasons.DEFAULT
     ndvi: float = reasons.NDVI
+    illumination: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -242,6 +250,7 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
 
     SCALERS.load(recipe.preprocess.scale)
     reasons.check_mask(recipe.preprocess.mask, recipe.preprocess.ndvi, origin)
+    _check_light(recipe, origin)
     TRANSFORMS.load(recipe.features.transform)
     for table, step in (
         (SMOOTHERS, recipe.smooth),
@@ -271,6 +280,28 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         )
     if not 0 <= run.seed < 2**32:
         raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+
+
+def _check_light(recipe: Recipe, origin: str) -> None:
+    from outcrop.relief import AUTO, CORRECTIONS
+
+    name = recipe.preprocess.illumination
+    if name not in (AUTO, *CORRECTIONS):
+        raise RecipeError(
+            f"{origin}: preprocess.illumination: "
+            + unknown_name(CORRECTIONS.kind, name, (AUTO, *CORRECTIONS))
+        )
+    azimuth, elevation = recipe.input.sun_azimuth, recipe.input.sun_elevation
+    if azimuth is not None and not -360 <= azimuth <= 360:
+        raise RecipeError(
+            f"{origin}: input.sun_azimuth = {azimuth:g}; it must be in degrees clockwise from "
+            "north, 0 to 360"
+        )
+    if elevation is not None and not 0 < elevation <= 90:
+        raise RecipeError(
+            f"{origin}: input.sun_elevation = {elevation:g}; it must be in degrees above the "
+            "horizon, more than 0 and at most 90"
+        )
 
 
 def _check_step(table: Registry, step: Step, origin: str) -> None:

@@ -26,7 +26,7 @@ SPARSE = 100
 class MosaicSource:
     """Several scenes of the same bands on one grid; where they overlap the first one shows.
 
-    ``notes`` and ``facts`` say how they were brought together.
+    ``notes`` and ``radiometry`` say how they were brought together.
     """
 
     grid: GeoBox
@@ -34,7 +34,7 @@ class MosaicSource:
     name: str
     striped: bool = False
     notes: tuple[str, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict, repr=False)
+    radiometry: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def sources(self) -> tuple[Source, ...]:

@@ -90,9 +90,7 @@ def _one(sources: Sequence[Source], options: Input, seed: int) -> Source:
         return sources[0]
     keep = options.radiometry == "none"
     matched, facts, notes = (list(sources), {}, []) if keep else match(sources, seed)
-    more: dict[str, Any] = {
-        "notes": tuple(notes), "facts": {"radiometry": facts} if facts else {},
-    }  # fmt: skip
+    more: dict[str, Any] = {"notes": tuple(notes), "radiometry": facts}
     kind = options.composite or "first"
     if kind == "first":
         return mosaic(matched, **more)

@@ -15,10 +15,11 @@ import numpy as np
 
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model, observations
-from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
+from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError, SceneError
 from outcrop.front import Front
+from outcrop.lighting import Units, light_scores, lit_part
 from outcrop.model import Model, fit_front, fit_model, scaled_pairs
 from outcrop.opening import open_sources
 from outcrop.products import mask
@@ -26,9 +27,11 @@ from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
+from outcrop.relief.fitting import without_relief
+from outcrop.relief.source import LitSource
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, facts_of, notes_of, products_of
+from outcrop.source import Source, notes_of, products_of, radiometry_of
 from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
@@ -114,7 +117,7 @@ def map_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe)
+    source = without_relief(_open(scenes, recipe), recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite) as folder:
         model, notes, facts = _fit(source, recipe, legend, report)
         model.save(folder / "model")
@@ -134,7 +137,7 @@ def fit_scenes(
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe)
+    source = without_relief(_open(scenes, recipe), recipe, report("Measuring the light"))
     with staged(out, kind="model", overwrite=overwrite) as folder:
         model, _, _ = _fit(source, recipe, legend, report)
         model.save(folder)
@@ -197,10 +200,17 @@ def apply_to_scenes(
     check_recipe(recipe, "options")
     source = _open(scenes, recipe)
     model.require_bands(source.bands, source.name)
+    source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite) as folder:
         model.save(folder / "model")
-        facts = {"model": str(model_folder)}
-        job = _Job(out, source, recipe, tuple(_notes(source)), facts, started, checksum)
+        facts: dict[str, Any] = {"model": str(model_folder)}
+        notes = _notes(source) + _unlike_fit(model, lit := lit_part(source))
+        if lit is not None:
+            facts["illumination"], doubts = light_scores(
+                lit, *(_assigned(s, model, recipe, report) for s in (lit.uncorrected, lit))
+            )
+            notes += doubts
+        job = _Job(out, source, recipe, tuple(notes), facts, started, checksum)
         return _map_into(folder, job, model, report)
 
 
@@ -247,7 +257,48 @@ def _fit(
         "selection": getattr(model.clusterer, "selection_", None),
         "training": getattr(model.reducer, "history_", []),
     }
+    if (lit := lit_part(source)) is not None:
+        before = _unlit_units(lit, model, report)
+        after = model.clusterer.labels_, sample.positions
+        facts["illumination"], doubts = light_scores(lit, before, after)
+        notes += doubts
     return model, notes, facts
+
+
+def _unlit_units(lit: LitSource, model: Model, report: Reporter) -> Units:
+    """Fit the recipe once more, to the bands with the light left in, for as many units."""
+    source, run = lit.uncorrected, model.recipe.run
+    clusterer = with_step(model.recipe.clusterer, n_units=len(model.numbers))
+    recipe = dataclasses.replace(model.recipe, clusterer=clusterer)
+    progress = report("Sampling without the correction")
+    sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
+    with limited_threads(run.fit_threads):
+        front = fit_front(sample, source.bands, recipe)
+    features = features_of(source, sample, front, recipe, report)
+    with limited_threads(run.fit_threads):
+        plain = fit_model(sample, features, front, source.bands, recipe)
+    return plain.clusterer.labels_, sample.positions
+
+
+def _assigned(source: Source, model: Model, recipe: Recipe, report: Reporter) -> Units:
+    """Return the units that a model gives to sampled pixels of a scene, before refinement."""
+    run = recipe.run
+    progress = report("Sampling")
+    sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
+    features = features_of(source, sample, model.front, recipe, report)
+    return model.assign(model.codes(features.rows)), sample.positions
+
+
+def _unlike_fit(model: Model, lit: LitSource | None) -> list[str]:
+    fitted = model.recipe.input.dem is not None
+    if fitted == (lit is not None):
+        return []
+    words = (
+        ("a correction of", "has none: give --dem")
+        if fitted
+        else ("no correction of", "has one: its units may not be the model's")
+    )
+    return [f"the model was fitted with {words[0]} the light on slopes, and this scene {words[1]}"]
 
 
 def features_of(
@@ -343,8 +394,9 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "seconds": round(time.perf_counter() - job.started, 2),
         "notes": list(job.notes),
         **job.facts,
-        **facts_of(source),
     }
+    if radiometry := radiometry_of(source):
+        metrics["radiometry"] = radiometry
     if products := products_of(source):
         metrics["product"] = list(products)
     if applied.reasons is not None:
@@ -353,6 +405,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     if applied.clear is not None:
         metrics["clear_observations"] = observations(applied.clear)
     proof = provenance.collect(source, model, recipe, checksum=job.checksum)
+    if "illumination" in job.facts:
+        proof["illumination"] = job.facts["illumination"]
     settings = recipe_to_toml(recipe, proof)
     left_out |= write_item(folder, legend, source.grid, metrics, recipe)
     for name, why in left_out.items():

@@ -323,13 +323,10 @@ def has_counts(source: Source) -> bool:
     return any(getattr(leaf, "counts", False) for leaf in leaves(source))
 
 
-def facts_of(source: Source) -> dict[str, Any]:
-    """Return what `metrics.json` says of how a source was put together."""
-    found: dict[str, Any] = {}
-    for leaf in leaves(source):
-        for key, value in (getattr(leaf, "facts", None) or {}).items():
-            found.setdefault(key, []).append(value)
-    return found
+def radiometry_of(source: Source) -> list[dict[str, Any]]:
+    """Return how scenes were brought to one radiometry, for each sensor whose scenes were."""
+    found = (getattr(leaf, "radiometry", None) for leaf in leaves(source))
+    return [facts for facts in found if facts]
 
 
 def products_of(source: Source) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def scene(path, data, col=0, **more):
 
 def test_halves_of_unlike_radiometry_map_as_the_whole(tmp_path, ground):
     data, _ = ground
-    gains = np.array([1.15, 0.85, 1.1, 0.9])[:, None, None]
+    gains = np.array([1.4, 1.3, 1.2, 1.3])[:, None, None]
     left = scene(tmp_path / "left.tif", data[:, :, :72])
     right = scene(tmp_path / "right.tif", (data[:, :, 50:] - 0.02) / gains, 50)
     whole = map_scenes([scene(tmp_path / "whole.tif", data)], FAST, tmp_path / "w")
@@ -136,3 +136,18 @@ def test_south_up_scenes_are_upright_in_the_report(tmp_path):
     images = [p.split("data:image/png;base64,")[1:3] for p in pages]
     cut = [[i.split('"')[0] for i in page] for page in images]
     assert cut[0] == cut[1]
+
+
+def test_info_says_the_common_grid_and_the_overlaps(tmp_path, ground, capsys):
+    data, _ = ground
+    a, b = scene(tmp_path / "a.tif", data), scene(tmp_path / "b.tif", data, 60.5)
+    assert main(["info", a, b]) == 0
+    said = capsys.readouterr().out
+    assert "80 rows x 181 columns" in said
+    assert "scene 2" in said
+    assert "overlap   1 and 2: 4800 pixels, 50% of the smaller" in said
+    assert main(["info", a, b, "--json", "--radiometry", "none"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["overlaps"][0]["scenes"] == [1, 2]
+    assert main(["info", a, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scenes"] == []

@@ -9,7 +9,7 @@ from outcrop.config import Input
 from outcrop.opening import combine
 from outcrop.radiometry import MatchedSource, adjust, match, no_change, relate
 from outcrop.sensors.base import Band
-from outcrop.source import ArraySource, Window, facts_of, notes_of, read_reasons
+from outcrop.source import ArraySource, Window, notes_of, radiometry_of, read_reasons
 
 BANDS = tuple(Band(n) for n in "abcd")
 GAINS = np.array([1.1, 0.9, 1.25, 1.0])
@@ -111,7 +111,7 @@ def test_a_mosaic_of_unlike_halves_has_no_seam():
         data, _ = read_reasons(source, Window(0, 0, 120, 200))
         off = np.abs((data - whole)[:, :, 120:].mean(axis=(1, 2)))
         assert least < off.max() < most
-        assert bool(facts_of(source)) == (radiometry == "match")
+        assert bool(radiometry_of(source)) == (radiometry == "match")
         assert any("radiometry" in n for n in notes_of(source)) == (radiometry == "match")
 
 

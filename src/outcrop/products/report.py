@@ -79,6 +79,7 @@ def render(
         selection_words=_selection_words(metrics.get("selection")),
         quality=_quality(metrics),
         masked=_masked(metrics),
+        light=_light(metrics.get("illumination")),
         run_toml=run_toml,
         files=[(name, FILES[name].what) for name in FILES if name in files],
         left_out=metrics.get("left_out", {}),
@@ -180,6 +181,39 @@ def _masked(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (name, meanings[name], f"{facts['pixels']:,}", f"{facts['share']:.1%}")
         for name, facts in metrics.get("masked", {}).items()
     ]
+
+
+def _light(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Put the correction of the light on slopes into words, None where there was none."""
+    if facts is None:
+        return None
+    method = {"c": "C (Teillet et al. 1982)", "minnaert": "Minnaert (Smith et al. 1980)",
+              "scs+c": "SCS+C (Soenen et al. 2005)"}[facts["method"]]  # fmt: skip
+    words = (
+        f"Corrected by {method} on {facts['dem']}, with the sun at azimuth "
+        f"{facts['sun_azimuth']:.1f}° and elevation {facts['sun_elevation']:.1f}° (from the "
+        f"{facts['sun_from']}). The heights under the scene run from {facts['relief'][0]:,.0f} to "
+        f"{facts['relief'][1]:,.0f} m."
+    )
+    rows = []
+    for name, key, form in _LIGHT_SCORES:
+        values = [(facts.get(when) or {}).get(key) for when in ("before", "after")]
+        rows.append((name, *("" if v is None else form.format(v) for v in values)))
+    bands = [
+        (b["band"], "left as it is" if b["coefficient"] is None else f"{b['coefficient']:.3g}",
+         f"{b['correlation']:.2f}")
+        for b in facts["bands"]
+    ]  # fmt: skip
+    return {"words": words, "rows": rows, "bands": bands}
+
+
+_LIGHT_SCORES = (
+    ("Mutual information of units and illumination (bits)", "illumination", "{:.3f}"),
+    ("The same as a share of what the units tell", "illumination_share", "{:.1%}"),
+    ("Share that where slopes face tells of the units", "aspect_share", "{:.1%}"),
+    ("Share that the side of the sun tells among slopes of the same light", "across_share",
+     "{:.1%}"),
+)  # fmt: skip
 
 
 def _data_uri(png: bytes) -> str:
