@@ -34,6 +34,7 @@ def open_scene(
     stack: bool | None = None,
     mask: Sequence[str] = DEFAULT,
     ndvi: float = NDVI,
+    haze: Literal["auto", "none", "dark-object"] = "auto",
 ) -> xr.DataArray:
     """Open a scene as a lazy cube; pixels are read when they are asked for.
 
@@ -74,6 +75,9 @@ def open_scene(
         water, vegetation.
     ndvi : float
         Where vegetation begins.
+    haze : {"auto", "none", "dark-object"}
+        Whether a scene's own haze is subtracted, for which a part of its pixels is read at
+        once; ``auto`` does it for reflectance at the top of the atmosphere alone.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def open_scene(
         stack=stack,
     )
     check_mask(mask, ndvi, "open_scene")
-    return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi)))
+    return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi), haze))
 
 
 def map_units(

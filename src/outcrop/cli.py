@@ -19,7 +19,10 @@ from outcrop.cli_options import (
     Datetime,
     Dem,
     Device,
+    Features,
+    Haze,
     Illumination,
+    Indices,
     Like,
     Mask,
     MinArea,
@@ -34,9 +37,11 @@ from outcrop.cli_options import (
     Reducer,
     Resampling,
     Resolution,
+    Resume,
     SampleSize,
     Scale,
     Scenes,
+    Scheduler,
     Seed,
     Sensor,
     Stack,
@@ -45,8 +50,9 @@ from outcrop.cli_options import (
     Threads,
     Units,
     Verbose,
+    Workers,
 )
-from outcrop.cli_output import Bars, log_to_stderr, show
+from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
 from outcrop.cli_parsing import (
     absolute,
     given,
@@ -54,6 +60,7 @@ from outcrop.cli_parsing import (
     joining_of,
     light_of,
     masks_of,
+    names_of,
     override,
     sample_of,
 )
@@ -106,6 +113,9 @@ def map_(
     stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
+    indices: Indices = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
@@ -115,12 +125,15 @@ def map_(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
     min_area: MinArea = None,
     datetime: Datetime = None,
     save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -135,21 +148,24 @@ def map_(
             **joining_of(composite, radiometry, stack),
             **joining_of(composite, radiometry, stack),
         },
-        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
         run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
              "block": block, "like": absolute(like)},
         products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime},
+                  "datetime": datetime, "indices": names_of(indices, "--indices")},
     )  # fmt: skip
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
 
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = map_scenes(
             scenes, changed, out,
-            overwrite=overwrite, checksum=checksum, report=reporter,
+            overwrite=overwrite, resume=resume, checksum=checksum,
+            executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -176,6 +192,8 @@ def fit(
     stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
@@ -185,6 +203,8 @@ def fit(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -199,7 +219,8 @@ def fit(
             **joining_of(composite, radiometry, stack),
             **joining_of(composite, radiometry, stack),
         },
-        preprocess={**masks_of(mask, ndvi), "illumination": illumination},
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -212,10 +233,13 @@ def fit(
         },
         products={},
     )
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import fit_scenes
 
-    with Bars(quiet) as reporter:
-        model = fit_scenes(scenes, changed, out, overwrite=overwrite, report=reporter)
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+        model = fit_scenes(
+            scenes, changed, out, overwrite=overwrite, executor=executor, report=reporter
+        )
     if not quiet:
         typer.echo(f"{len(model.numbers)} units fitted; model in {out}")
 
@@ -239,19 +263,25 @@ def apply(
     stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    indices: Indices = None,
     dem: Dem = None,
     illumination: Illumination = None,
     sun_azimuth: SunAzimuth = None,
     sun_elevation: SunElevation = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map a scene with a model that was fitted on another of the same bands."""
     log_to_stderr(quiet, verbose)
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
@@ -260,12 +290,13 @@ def apply(
         **given(joining_of(composite, radiometry, stack)),
         **given(joining_of(composite, radiometry, stack)),
     )
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options,
-            preprocess=given({**masks_of(mask, ndvi), "illumination": illumination}),
-            threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
-            report=reporter,
+            preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
+            indices=names_of(indices, "--indices") or (),
+            threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
+            checksum=checksum, executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -353,6 +384,25 @@ def sensors() -> None:
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
         typer.echo(f"{name:22} {PRODUCTS.load(name).title}")
+
+
+@app.command()
+def indices(
+    scene: Annotated[
+        str | None, typer.Argument(help="Say it for the bands of this scene.", show_default=False)
+    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    scale: Scale = None,
+    offset: Offset = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
+    from outcrop.listing import index_list
+
+    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None, None, None)))
+    found = index_list(scene, options)
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(index_lines(found)))
 
 
 @app.command()

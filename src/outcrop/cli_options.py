@@ -68,6 +68,26 @@ Mask = Annotated[
     ),
 ]
 Ndvi = Annotated[float | None, typer.Option("--ndvi", help="Vegetation begins at this NDVI.")]
+Haze = Annotated[
+    str | None,
+    typer.Option(
+        "--haze",
+        help="none, dark-object, or auto: dark-object for reflectance at the top of the "
+        "atmosphere alone.",
+    ),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        help="What is clustered: bands, indices (see: outcrop indices), or both, as "
+        "bands,ferric,ndvi.",
+    ),
+]
+Indices = Annotated[
+    str | None,
+    typer.Option("--indices", help="Layers of indices.tif: names (see: outcrop indices) or all."),
+]
 Dem = Annotated[
     str | None,
     typer.Option("--dem", help="Elevation model; take the light on slopes out of the bands."),
@@ -106,6 +126,17 @@ Datetime = Annotated[
     typer.Option("--datetime", help="When the scene was taken, for item.json: 2020-01-14."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run that was cut off, if there is one.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Worker processes to use instead of threads (extra: dask)."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Dask cluster to map on: tcp://host:8786 (extra: dask)."),
+]
 Checksum = Annotated[bool, typer.Option("--checksum", help="Store the inputs' SHA-256.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more.")]

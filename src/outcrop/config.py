@@ -61,7 +61,10 @@ class Preprocess:
     ``scale`` is ``minmax`` (0-1), ``standard`` (mean 0, sd 1), ``log`` (its logarithm to mean 0,
     sd 1; any scale of the values will do) or ``none``. ``mask`` are the
     reasons to leave a pixel out (`outcrop.reasons.SWITCHES`) beyond fill, where a product's
-    quality layers tell; ``ndvi`` is where vegetation begins. ``illumination`` is how the light
+    quality layers tell; ``ndvi`` is where vegetation begins. ``haze`` is ``none``,
+    ``dark-object`` (what the darkest pixels of the scene show is subtracted) or ``auto``: the
+    latter for reflectance at the top of the atmosphere alone. With ``clip`` reflectance
+    is taken to be within 0-1 where features are made of it. ``illumination`` is how the light
     on slopes is taken out where there is an elevation model: ``c``, ``minnaert``, ``scs+c``, or
     ``auto``: ``c``, unless the product is corrected for relief already.
     """
@@ -69,14 +72,21 @@ class Preprocess:
     scale: str = "standard"
     mask: tuple[str, ...] = reasons.DEFAULT
     ndvi: float = reasons.NDVI
+    haze: Literal["auto", "none", "dark-object"] = "auto"
+    clip: bool = True
     illumination: str = "auto"
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is computed from the bands before scaling: ``none`` or their ``log``."""
+    """What is computed from the bands before scaling.
+
+    ``transform`` is ``none`` or the ``log`` of the bands. ``use`` is what the features are:
+    ``bands``, names of indices (`outcrop.indices.INDICES`), or both.
+    """
 
     transform: str = "none"
+    use: tuple[str, ...] = ("bands",)
 
 
 @dataclass(frozen=True)
@@ -94,12 +104,14 @@ class Products:
     ``min_area`` is the minimum mapping unit: areas of one unit that are smaller join a
     neighbour. In square metres, or in pixels for a scene without a CRS; 0 keeps everything.
     ``datetime`` says when the scene was taken, for ``item.json``; see `parse_timespan`.
+    ``indices`` are the layers of ``indices.tif``, or ``all`` that the bands allow.
     """
 
     save_code: bool = False
     title: str | None = None
     min_area: float = 0.0
     datetime: str | None = None
+    indices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -252,6 +264,7 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
     reasons.check_mask(recipe.preprocess.mask, recipe.preprocess.ndvi, origin)
     _check_light(recipe, origin)
     TRANSFORMS.load(recipe.features.transform)
+    _check_indices(recipe, origin)
     for table, step in (
         (SMOOTHERS, recipe.smooth),
         (REDUCERS, recipe.reducer),
@@ -280,6 +293,17 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         )
     if not 0 <= run.seed < 2**32:
         raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+
+
+def _check_indices(recipe: Recipe, origin: str) -> None:
+    from outcrop.indices import ALL, INDICES
+
+    if not recipe.features.use:
+        raise RecipeError(f"{origin}: features.use is empty; give bands, indices or both")
+    for names, other in ((recipe.features.use, "bands"), (recipe.products.indices, ALL)):
+        for name in names:
+            if name not in (*INDICES, other):
+                raise RecipeError(f"{origin}: " + unknown_name("index", name, (other, *INDICES)))
 
 
 def _check_light(recipe: Recipe, origin: str) -> None:

@@ -14,11 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop import __version__
 from outcrop.source import Source, Window
 
 #: The unit of everything that is cut: samples and statistics are taken by tiles of this size,
@@ -26,6 +29,10 @@ from outcrop.source import Source, Window
 TILE = 512
 #: Bytes of input that may be in flight at once.
 IN_FLIGHT_BYTES = 512 * 2**20
+#: Bytes of decoded pixels that GDAL may keep in each process.
+CACHE_BYTES = 256 * 2**20
+#: Packages whose version decides over the bits of a map.
+PACKAGES = ("numpy", "scikit-learn", "scipy", "numba", "rasterio")
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -54,6 +61,10 @@ class Executor(Protocol):
         """Yield ``task(item)`` for each item in order, at most ``in_flight`` started ahead."""
         ...
 
+    def check(self, reads: Sequence[str], writes: Path) -> None:
+        """Make sure that tasks will see the files they read and the folder they write to."""
+        ...
+
 
 @dataclass(frozen=True)
 class LocalPool:
@@ -74,6 +85,9 @@ class LocalPool:
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def check(self, reads: Sequence[str], writes: Path) -> None:
+        """Do nothing: threads see what we see."""
 
 
 @dataclass(frozen=True)
@@ -185,13 +199,18 @@ def limited_threads(threads: int = 1) -> Iterator[None]:
 
     token = _allowed.set(threads)
     gdal = rasterio.Env(
-        GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
+        GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
     )
     try:
         with gdal, threadpool_limits(limits=threads):
             yield
     finally:
         _allowed.reset(token)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Outcrop and of the packages that decide over the bits of a map."""
+    return {"outcrop": __version__} | {name: version(name) for name in PACKAGES}
 
 
 def tiles(window: Window) -> Iterator[tuple[tuple[int, int], Window]]:

@@ -37,6 +37,10 @@ class OutputError(OutcropError):
     """A result cannot be written where it was asked for."""
 
 
+class ClusterError(OutcropError):
+    """A Dask cluster cannot be reached, was lost, or does not fit this run."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Word the message for a name that a table does not hold.
 

@@ -12,6 +12,7 @@ from outcrop.bareness import bareness_of
 from outcrop.composite import COMPOSITES, CompositeSource
 from outcrop.config import Input
 from outcrop.errors import SceneError, unknown_name
+from outcrop.haze import with_haze
 from outcrop.mosaic import mosaic, require_same_bands
 from outcrop.quality import Masks, with_masks
 from outcrop.radiometry import RADIOMETRIES, match
@@ -21,31 +22,40 @@ from outcrop.source import Source
 from outcrop.stack import by_bands, stack
 
 
-def open_source(scene: str, options: Input | None = None, masks: Masks | None = None) -> Source:
-    """Open one scene; see `outcrop.open_scene` for its argument.
+def open_source(
+    scene: str,
+    options: Input | None = None,
+    masks: Masks | None = None,
+    haze: str = "none",
+) -> Source:
+    """Open one scene; see `outcrop.open_scene` for its arguments.
 
     Raises
     ------
     SceneError
         If it cannot be opened, or the area of interest does not fit it.
     """
-    return open_sources([scene], options, masks)
+    return open_sources([scene], options, masks, haze)
 
 
 def open_sources(
     scenes: Sequence[str],
     options: Input | None = None,
     masks: Masks | None = None,
+    haze: str = "none",
     seed: int = 0,
 ) -> Source:
-    """Open one scene, or several as a mosaic on one grid, cut to the area of interest."""
+    """Open one scene, or several as a mosaic on one grid, cut to the area of interest.
+
+    Each scene's haze is its own, and is estimated on the whole of it.
+    """
     options, masks = options or Input(), masks or Masks()
     if not scenes:
         raise SceneError("no scene was given; name at least one raster")
     if options.stack:
-        opened = _open_each(scenes, options, masks)
+        opened = _open_each(scenes, options, masks, haze)
     else:
-        opened = [_open(scene, options, masks) for scene in scenes]
+        opened = [_open(scene, options, masks, haze) for scene in scenes]
     source = combine(opened, options, seed)
     return clip(source, options.aoi) if options.aoi else source
 
@@ -99,7 +109,7 @@ def _one(sources: Sequence[Source], options: Input, seed: int) -> Source:
     return mosaic(matched, CompositeSource, kind=kind, **more)
 
 
-def _open_each(scenes: Sequence[str], options: Input, masks: Masks) -> list[Source]:
+def _open_each(scenes: Sequence[str], options: Input, masks: Masks, haze: str) -> list[Source]:
     """Open scenes of several sensors: ``--sensor`` names one for all or one for each."""
     named = [s.strip() for s in (options.sensor or "").split(",")]
     if len(named) not in (1, len(scenes)):
@@ -111,10 +121,10 @@ def _open_each(scenes: Sequence[str], options: Input, masks: Masks) -> list[Sour
     sensors = named * len(scenes) if len(named) == 1 else named
     # The bands are chosen of all together, once they are.
     each = [replace(options, sensor=sensor or None, bands=None) for sensor in sensors]
-    return [_open(scene, own, masks) for scene, own in zip(scenes, each, strict=True)]
+    return [_open(scene, own, masks, haze) for scene, own in zip(scenes, each, strict=True)]
 
 
-def _open(scene: str, options: Input, masks: Masks) -> Source:
+def _open(scene: str, options: Input, masks: Masks, haze: str) -> Source:
     product = recognise(scene)
     source = product.open(options, masks) if product else open_raster(scene, options)
-    return with_masks(source, masks)
+    return with_masks(with_haze(source, haze), masks)

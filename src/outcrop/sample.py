@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import engine
-from outcrop.engine import TILE, Block
+from outcrop.engine import TILE, Block, Executor
 from outcrop.errors import SceneError
 from outcrop.quality import WithReasons
 from outcrop.reasons import REASONS, SWITCHES
@@ -175,6 +175,7 @@ def draw(
     prepare: Prepare | None = None,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    executor: Executor | None = None,
 ) -> Sample:
     """Draw valid pixels from one or more scenes of the same bands.
 
@@ -188,7 +189,7 @@ def draw(
     prepare : callable, optional
         Makes features of the bands, which ``rows`` and ``neighbours`` then hold. The pixels
         are the same with it as without.
-    threads, progress
+    threads, progress, executor
         As for `engine.run`.
 
     Returns
@@ -218,7 +219,10 @@ def draw(
         for scene, source in enumerate(sources):
             blocks = [visits[i][1] for i in batch if visits[i][0] == scene]
             if blocks:
-                _visit(source, scene, blocks, collected, wanted, seed, prepare, threads, progress)
+                _visit(
+                    source, scene, blocks, collected, wanted, seed, prepare, threads, progress,
+                    executor,
+                )  # fmt: skip
         done += len(batch)
     return _finish(sources, collected, wanted)
 
@@ -237,6 +241,7 @@ def _visit(
     prepare: Prepare | None,
     threads: int,
     progress: Callable[[int, int], None] | None,
+    executor: Executor | None,
 ) -> None:
     most = wanted if wanted is not None else TILE * TILE
 
@@ -246,7 +251,9 @@ def _visit(
             collected[:] = [_join(collected).kept(wanted)]
 
     work = _Draw(scene, seed, most, prepare)
-    engine.run(source, work, sink, blocks=blocks, threads=threads, progress=progress)
+    engine.run(
+        source, work, sink, blocks=blocks, threads=threads, progress=progress, executor=executor
+    )
 
 
 def _taken(sources: Sequence[Source]) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import engine
-from outcrop.engine import Block
+from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
+from outcrop.measuring import Gauge
 from outcrop.products.raster import row_reader
 from outcrop.refinement.sieve import sieve
 from outcrop.source import Source, Window, open_quietly
@@ -42,16 +43,19 @@ def sieve_raster(
         return sieve(read, write_rows, shape, areas, min_area)
 
 
+#: Place of a tile, sums of its bands, sums of its indices.
+_Part = tuple[tuple[int, int], NDArray[np.float64], NDArray[np.float64]]
+
+
 @dataclass(frozen=True)
 class _Sum:
     """The work on one block: sums by tile of the bands under the labels of a raster."""
 
     path: Path
     areas: NDArray[np.float64] = field(repr=False)
+    gauge: Gauge
 
-    def __call__(
-        self, data: NDArray[np.float32], block: Block
-    ) -> list[tuple[tuple[int, int], UnitSums]]:
+    def __call__(self, data: NDArray[np.float32], block: Block) -> list[_Part]:
         from rasterio.windows import Window as RasterWindow
 
         core = block.core
@@ -62,17 +66,34 @@ class _Sum:
         for place, tile in engine.tiles(core):
             inside = tile.inside(core)
             rows = self.areas[tile.row : tile.row + tile.height]
-            result.append((place, UnitSums.of_tile(data[:, *inside], labels[inside], rows)))
+            part = data[:, *inside], labels[inside], rows
+            result.append((place, UnitSums.of_tile(*part).used, self.gauge.sums(*part).used))
         return result
 
 
-def sum_units(source: Source, path: Path, *, threads: int = 0, block: int = 1024) -> UnitSums:
-    """Sum a scene by the labels of a raster on its grid."""
-    sums = TileSums()
+def sum_units(
+    source: Source,
+    path: Path,
+    gauge: Gauge,
+    *,
+    threads: int = 0,
+    block: int = 1024,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[UnitSums, UnitSums]:
+    """Sum a scene's bands, and its indices, by the labels of a raster on its grid.
 
-    def sink(_block: Block, parts: list[tuple[tuple[int, int], UnitSums]]) -> None:
-        for place, part in parts:
-            sums.add(place, part)
+    Arguments as `engine.run`; all workers of an executor must see ``path``.
+    """
+    sums, indices = TileSums(source.grid.shape), TileSums(source.grid.shape)
 
-    engine.run(source, _Sum(path, row_areas(source.grid)), sink, size=block, threads=threads)
-    return sums.total()
+    def sink(_block: Block, parts: list[_Part]) -> None:
+        for place, bands, of_indices in parts:
+            sums.add(place, bands)
+            indices.add(place, of_indices)
+
+    work = _Sum(path.absolute(), row_areas(source.grid), gauge)
+    engine.run(
+        source, work, sink, size=block, threads=threads, executor=executor, progress=progress
+    )
+    return sums.total(), indices.total()

@@ -42,6 +42,7 @@ FILES = {
     ),
     "clear.tif": File("clear", "How many clear observations a pixel is made of", COG, ("data",)),
     "code.tif": File("code", "The features that were clustered", COG, ("data",)),
+    "indices.tif": File("indices", "Band ratios and indices, a named band each", COG, ("data",)),
     "legend.json": File(
         "legend", "Names, areas and spectra of the units", "application/json", ("metadata",)
     ),

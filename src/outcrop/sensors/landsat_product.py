@@ -86,6 +86,7 @@ class LandsatReader:
             product=f"{sensor.title}, {self.title}",
             notes=(*_notes(mtl, rasters[0], self.level), *notes, *ignored(options, metadata)),
             paths=(container.path / metadata,) if container.kind == "folder" else (container.path,),
+            toa=self.level == 1,
             sun=Sun.of(*(mtl.number(f"SUN_{k}", "IMAGE_ATTRIBUTES") for k in _ANGLES)),
         )
 
@@ -265,7 +266,7 @@ def _notes(mtl: Mtl, raster: RasterFile, level: int) -> list[str]:
         )
     if level == 1:
         notes.append(
-            "Level 1 is reflectance at the top of the atmosphere: haze and atmosphere are still "
-            "in it, so do not compare it with surface reflectance"
+            "Level 1 is reflectance at the top of the atmosphere: do not compare it with surface "
+            "reflectance"
         )
     return notes
