@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"registry", "recipes", "timespan", "envi", "gcps"},
     {"reasons"},
-    {"sensors", "config", "source", "mosaic", "quality", "regrid", "indices", "aoi"},
+    {"sensors", "config", "source", "mosaic", "quality", "regrid", "indices", "aoi", "suiting"},
     {"resample", "warp", "align", "geomedian", "bareness", "composite", "stack"},
     {"durable", "grid", "cube", "engine", "spectra"},
     {"haze"},

@@ -120,6 +120,8 @@ def map_units(
     units: int | Literal["auto"] | None = None,
     seed: int | None = None,
     like: str | Path | None = None,
+    dem: str | Path | None = None,
+    sun: tuple[float, float] | None = None,
     overwrite: bool = False,
 ) -> Result:
     """Map the spectral units of a cube and publish the result as a folder.
@@ -138,6 +140,11 @@ def map_units(
         Of everything random, instead of the recipe's.
     like : str or Path, optional
         ``legend.json`` of another run whose unit numbers, names and colours to take over.
+    dem : str or Path, optional
+        Elevation model with which to take the light on slopes out of the bands; the recipe's
+        ``preprocess.illumination`` says how.
+    sun : tuple of float, optional
+        Its azimuth (from true north) and elevation in degrees: a cube does not say them.
     overwrite : bool
         Replace a result that Outcrop wrote there earlier.
 
@@ -157,8 +164,13 @@ def map_units(
     settings = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     given = {"seed": seed, "like": str(Path(like).absolute()) if like is not None else None}
     run: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    azimuth, elevation = sun or (None, None)
+    light = {"dem": str(Path(dem).absolute()) if dem is not None else None,
+             "sun_azimuth": azimuth, "sun_elevation": elevation}  # fmt: skip
+    scene: dict[str, Any] = {k: v for k, v in light.items() if v is not None}
     settings = dataclasses.replace(
         settings,
+        input=dataclasses.replace(settings.input, **scene),
         clusterer=with_step(settings.clusterer, n_units=units),
         run=dataclasses.replace(settings.run, **run),
     )

@@ -79,14 +79,26 @@ class Preprocess:
 
 @dataclass(frozen=True)
 class Features:
-    """What is computed from the bands before scaling.
+    """What is computed from the bands before they are smoothed.
 
     ``transform`` is ``none`` or the ``log`` of the bands. ``use`` is what the features are:
-    ``bands``, names of indices (`outcrop.indices.INDICES`), or both.
+    ``bands``, names of indices (`outcrop.indices.INDICES`), or both. More scaled features than
+    ``compress_above`` are brought down to ``compress_to`` minimum noise fractions; 0 never.
     """
 
     transform: str = "none"
     use: tuple[str, ...] = ("bands",)
+    compress_above: int = 0
+    compress_to: int = 12
+
+    def width(self, bands: int) -> int:
+        """Return how many features a number of bands gives before they are compressed."""
+        indices = [name for name in self.use if name != "bands"]
+        return len(indices) + (bands if "bands" in self.use else 0)
+
+    def compresses(self, bands: int) -> bool:
+        """Tell whether so many bands are more than are left as they are."""
+        return 0 < self.compress_above < self.width(bands)
 
 
 @dataclass(frozen=True)
@@ -283,6 +295,11 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         raise RecipeError(
             f"{origin}: run.fit_threads = {run.fit_threads} must be 1 or more and "
             f"run.threads = {run.threads} 0 (one a core) or more"
+        )
+    if recipe.features.compress_above < 0 or recipe.features.compress_to < 1:
+        raise RecipeError(
+            f"{origin}: features.compress_above = {recipe.features.compress_above} must be 0 "
+            f"(never) or more and features.compress_to = {recipe.features.compress_to} 1 or more"
         )
     if recipe.products.datetime is not None:
         parse_timespan(recipe.products.datetime)

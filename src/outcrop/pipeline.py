@@ -17,7 +17,7 @@ from outcrop import provenance
 from outcrop.applying import Applied, apply_model, observations
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.engine import Executor, limited_threads
-from outcrop.errors import InputError, SceneError
+from outcrop.errors import InputError, SceneError, listed
 from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.haze import haze_facts
@@ -38,6 +38,7 @@ from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
+from outcrop.suiting import suited
 from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
@@ -312,6 +313,8 @@ def _fit(
     executor: Executor | None = None,
 ) -> tuple[Model, list[str], dict[str, Any]]:
     notes = _notes(source)
+    recipe, changes = suited(recipe, source.bands)
+    notes += changes
     run = recipe.run
     Columns.of(recipe, source.bands, source.name)  # before anything is read
     progress = report("Sampling")
@@ -412,7 +415,7 @@ def _notes(source: Source) -> list[str]:
     unknown = [b.name for b in source.bands if b.quantity == "unknown"]
     if unknown:
         notes.append(
-            f"the scale of {', '.join(unknown)} is not known: values are used as they are stored "
+            f"the scale of {listed(unknown)} is not known: values are used as they are stored "
             "(give --scale and --offset to map reflectance)"
         )
     if len(source.bands) == 1:
@@ -434,7 +437,7 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
             f"{source.name}: every band is constant, so there is nothing to tell apart"
         )
     if constant:
-        notes.append(f"constant, so without a say in the units: {', '.join(constant)}")
+        notes.append(f"constant, so without a say in the units: {listed(constant)}")
     if sample.zero > 0.001 * sample.valid:
         notes.append(
             f"{sample.zero / sample.valid:.1%} of the pixels are 0 in every band and count as "

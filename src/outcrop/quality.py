@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.errors import SceneError
+from outcrop.errors import SceneError, listed
 from outcrop.indices import NIR, RED
 from outcrop.reasons import (
     CLEAR,
@@ -178,7 +178,7 @@ def vegetation_bands(bands: Sequence[Band], name: str) -> tuple[int, int]:
         raise SceneError(
             f"{name}: vegetation cannot be masked without a red band ({RED.low:g}-{RED.high:g} um) "
             f"and one in the near infrared ({NIR.low:g}-{NIR.high:g} um) in reflectance; the bands "
-            f"are {', '.join(b.name for b in bands)} (see --sensor, --bands, --scale, --mask)"
+            f"are {listed([b.name for b in bands])} (see --sensor, --bands, --scale, --mask)"
         )
     return red, nir
 

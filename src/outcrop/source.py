@@ -194,6 +194,7 @@ class RasterSource:
     files: tuple[BandFile, ...]
     striped: bool = False
     masked: bool = True
+    notes: tuple[str, ...] = ()
     gcps: Gcps | None = None
     _open: Any = field(default_factory=threading.local, repr=False, compare=False)
 
@@ -258,6 +259,7 @@ class RasterSource:
             self.files,
             self.striped,
             self.masked,
+            self.notes,
             self.gcps,
         )
 

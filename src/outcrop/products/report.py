@@ -70,7 +70,7 @@ def render(
         version=__version__,
         scene=metrics["scene"],
         folder="OUT",
-        method=_method(recipe, legend.area_unit),
+        method=_method(recipe, legend.area_unit, len(bands)),
         notes=metrics["notes"],
         mapped_units=metrics["units"],
         bands=bands,
@@ -158,12 +158,15 @@ def _say_band(band: Band) -> str:
     return f"{band.name}{um}"
 
 
-def _method(recipe: Recipe, area_unit: str) -> str:
+def _method(recipe: Recipe, area_unit: str, bands: int) -> str:
     """Say the steps of a recipe that do something, in their order."""
+    compressed = recipe.features.compresses(bands)
+    fractions = str(min(bands, recipe.features.compress_to)) if compressed else "none"
     steps = [
         (recipe.features.transform, "{} of the bands"),
         (_used(recipe), "features {}"),
         (recipe.preprocess.scale, "{} scaling"),
+        (fractions, "{} minimum noise fractions"),
         (recipe.smooth.name, "{} smoothing"),
         (recipe.reducer.name, "reducer {}"),
         (recipe.clusterer.name, "clusterer {}"),
