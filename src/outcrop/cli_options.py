@@ -45,6 +45,20 @@ Resampling = Annotated[
     str | None,
     typer.Option("--resampling", help="On another grid: bilinear, nearest or cubic."),
 ]
+Composite = Annotated[
+    str | None,
+    typer.Option(
+        "--composite", help="Where scenes overlap: first, median, geomedian or barest (ground)."
+    ),
+]
+Radiometry = Annotated[
+    str | None,
+    typer.Option("--radiometry", help="Match scenes where they overlap: match or none."),
+]
+Stack = Annotated[
+    bool | None,
+    typer.Option("--stack", help="Lay the bands of several sensors on each other."),
+]
 Mask = Annotated[
     str | None,
     typer.Option(
