@@ -29,6 +29,9 @@ def open_scene(
     resolution: float | None = None,
     crs: str | None = None,
     resampling: str | None = None,
+    composite: str | None = None,
+    radiometry: str | None = None,
+    stack: bool | None = None,
     mask: Sequence[str] = DEFAULT,
     ndvi: float = NDVI,
     haze: Literal["auto", "none", "dark-object"] = "auto",
@@ -59,6 +62,14 @@ def open_scene(
     resampling : str, optional
         How pixels are interpolated on another grid: bilinear (the default), nearest or cubic.
         On a coarser grid they are averaged.
+    composite : str, optional
+        What is made of several scenes where they overlap: first (the default), median,
+        geomedian or barest; see ``docs/cubes.md``.
+    radiometry : str, optional
+        ``"match"`` (the default) brings overlapping scenes to the radiometry of the first;
+        ``"none"`` keeps their values.
+    stack : bool, optional
+        Lay the bands of several sensors on each other; bands are named ``sentinel2_B04``.
     mask : sequence of str
         Why pixels of a product become NaN, besides fill: saturated, cloud, shadow, edge, snow,
         water, vegetation.
@@ -93,6 +104,9 @@ def open_scene(
         resolution=resolution,
         crs=crs,
         resampling=resampling,
+        composite=composite,
+        radiometry=radiometry,
+        stack=stack,
     )
     check_mask(mask, ndvi, "open_scene")
     return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi), haze))

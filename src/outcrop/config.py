@@ -29,9 +29,12 @@ class Input:
     ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
     ``scale`` and ``offset`` turn stored numbers into reflectance. ``crs`` and ``resolution``
     (pixel size in its units) are of the grid to map on, instead of the first scene's own;
-    ``resampling`` is how pixels are interpolated there (None: bilinear). ``dem`` is an elevation
-    model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in degrees, where the sun
-    stood, instead of the product's metadata.
+    ``resampling`` is how pixels are interpolated there (None: bilinear). Of several scenes
+    ``composite`` is what is made of them where they overlap (None: the first shows),
+    ``radiometry`` whether they are matched there (None: they are), and ``stack`` whether scenes
+    of different bands are laid on each other.
+    ``dem`` is an elevation model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in
+    degrees, where the sun stood, instead of the product's metadata.
     """
 
     sensor: str | None = None
@@ -43,6 +46,9 @@ class Input:
     resolution: float | None = None
     crs: str | None = None
     resampling: str | None = None
+    composite: str | None = None
+    radiometry: str | None = None
+    stack: bool | None = None
     dem: str | None = None
     sun_azimuth: float | None = None
     sun_elevation: float | None = None

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from outcrop import provenance
-from outcrop.applying import Applied, apply_model
+from outcrop.applying import Applied, apply_model, observations
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.engine import Executor, limited_threads
 from outcrop.errors import InputError, SceneError, listed
@@ -37,7 +37,7 @@ from outcrop.relief.source import LitSource
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, file_paths, notes_of, products_of
+from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
 from outcrop.suiting import suited
 from outcrop.warp import gcps_of
 
@@ -205,7 +205,18 @@ def apply_to_scenes(
     model = Model.load(model_folder)
     given = options or Input()
     kept = {
-        f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset", "nodata")
+        f: getattr(model.recipe.input, f)
+        for f in (
+            "sensor",
+            "bands",
+            "scale",
+            "offset",
+            "nodata",
+            "resampling",
+            "composite",
+            "radiometry",
+            "stack",
+        )
     }
     merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
     recipe = dataclasses.replace(
@@ -269,7 +280,7 @@ def _open(
     if executor is not None:  # other processes may have another working directory
         scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze)
+    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed)
 
 
 def _absolute(path: str) -> str:
@@ -487,6 +498,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
     legend = with_indices(legend, metrics["indices"])
+    metrics |= _joined(source, applied)
     if products := products_of(source):
         metrics["product"] = list(products)
     if applied.reasons is not None:
@@ -509,6 +521,16 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         settings,
     )  # fmt: skip
     return Result(job.out, legend, metrics, notes)
+
+
+def _joined(source: Source, applied: Applied) -> dict[str, Any]:
+    """Say how several scenes became one."""
+    facts: dict[str, Any] = {}
+    if radiometry := radiometry_of(source):
+        facts["radiometry"] = radiometry
+    if applied.clear is not None:
+        facts["clear_observations"] = observations(applied.clear)
+    return facts
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:

@@ -24,7 +24,7 @@ from outcrop.reasons import (
     Flag,
 )
 from outcrop.sensors.base import Band, Sun
-from outcrop.source import Source, SourceOver, Window, read_reasons, valid_mask
+from outcrop.source import Source, SourceOver, Window, read_observed, read_reasons, valid_mask
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -203,9 +203,13 @@ def untold(masks: Masks, told: Collection[int]) -> list[str]:
 
 @dataclass(frozen=True)
 class WithReasons(SourceOver):
-    """A source whose last plane holds the reasons, so that one pass reads bands and reasons."""
+    """A source with planes for the reasons and, with ``clear``, the number of clear observations.
+
+    So one pass reads bands, reasons and counts.
+    """
 
     base: Source
+    clear: bool = False
 
     @property
     def grid(self) -> GeoBox:
@@ -214,10 +218,14 @@ class WithReasons(SourceOver):
 
     @property
     def bands(self) -> tuple[Band, ...]:
-        """The scene's bands, and the plane of reasons."""
-        return (*self.base.bands, Band("mask", quantity="feature"))
+        """The scene's bands, and the planes beyond them."""
+        more = ("mask", "clear") if self.clear else ("mask",)
+        return (*self.base.bands, *(Band(name, quantity="feature") for name in more))
 
     def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band + 1, height, width)."""
-        data, reasons = read_reasons(self.base, window)
-        return np.concatenate([data, reasons[None].astype(np.float32)])
+        """Return (band + 1 or 2, height, width)."""
+        if not self.clear:
+            data, reasons = read_reasons(self.base, window)
+            return np.concatenate([data, reasons[None].astype(np.float32)])
+        data, reasons, clear = read_observed(self.base, window)
+        return np.concatenate([data, np.stack([reasons, clear]).astype(np.float32)])

@@ -195,6 +195,8 @@ def _selection_words(selection: Mapping[str, Any] | None) -> str:
 def _quality(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     scores = metrics.get("internal_scores") or {}
     rows = [("Pixels mapped", f"{metrics['coverage']:.2%} of {metrics['pixels']:,}")]
+    if clear := metrics.get("clear_observations"):
+        rows.append(("Clear observations of a pixel, mean", f"{clear['mean']:.1f}"))
     if "fitted_pixels" in metrics:
         rows.append(("Pixels the model was fitted on", f"{metrics['fitted_pixels']:,}"))
     if "model" in metrics:
