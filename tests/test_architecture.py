@@ -19,7 +19,7 @@ LAYERS = [
     {"sensors", "config", "source", "mosaic", "quality", "regrid", "indices", "aoi"},
     {"resample", "warp", "align"},
     {"durable", "grid", "cube", "engine", "spectra"},
-    {"haze"},
+    {"dates", "haze"},
     {"sample", "describing", "cluster"},
     {"opening"},
     {"listing"},
