@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from outcrop import provenance
-from outcrop.applying import Applied, apply_model
+from outcrop.applying import Applied, apply_model, observations
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.dates import date_facts, date_notes
 from outcrop.engine import Executor, limited_threads
-from outcrop.errors import InputError, SceneError
+from outcrop.errors import InputError, SceneError, listed
 from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.haze import haze_facts
@@ -38,7 +38,8 @@ from outcrop.relief.source import LitSource
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, file_paths, notes_of, products_of
+from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
+from outcrop.suiting import suited
 from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
@@ -205,7 +206,18 @@ def apply_to_scenes(
     model = Model.load(model_folder)
     given = options or Input()
     kept = {
-        f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset", "nodata")
+        f: getattr(model.recipe.input, f)
+        for f in (
+            "sensor",
+            "bands",
+            "scale",
+            "offset",
+            "nodata",
+            "resampling",
+            "composite",
+            "radiometry",
+            "stack",
+        )
     }
     merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
     recipe = dataclasses.replace(
@@ -269,7 +281,7 @@ def _open(
     if executor is not None:  # other processes may have another working directory
         scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze)
+    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed)
 
 
 def _absolute(path: str) -> str:
@@ -302,6 +314,8 @@ def _fit(
     executor: Executor | None = None,
 ) -> tuple[Model, list[str], dict[str, Any]]:
     notes = _notes(source)
+    recipe, changes = suited(recipe, source.bands)
+    notes += changes
     run = recipe.run
     Columns.of(recipe, source.bands, source.name)  # before anything is read
     progress = report("Sampling")
@@ -402,7 +416,7 @@ def _notes(source: Source) -> list[str]:
     unknown = [b.name for b in source.bands if b.quantity == "unknown"]
     if unknown:
         notes.append(
-            f"the scale of {', '.join(unknown)} is not known: values are used as they are stored "
+            f"the scale of {listed(unknown)} is not known: values are used as they are stored "
             "(give --scale and --offset to map reflectance)"
         )
     if len(source.bands) == 1:
@@ -424,7 +438,7 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
             f"{source.name}: every band is constant, so there is nothing to tell apart"
         )
     if constant:
-        notes.append(f"constant, so without a say in the units: {', '.join(constant)}")
+        notes.append(f"constant, so without a say in the units: {listed(constant)}")
     if sample.zero > 0.001 * sample.valid:
         notes.append(
             f"{sample.zero / sample.valid:.1%} of the pixels are 0 in every band and count as "
@@ -487,6 +501,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
     legend = with_indices(legend, metrics["indices"])
+    metrics |= _joined(source, applied)
     if products := products_of(source):
         metrics["product"] = list(products)
     if applied.reasons is not None:
@@ -509,6 +524,16 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         settings,
     )  # fmt: skip
     return Result(job.out, legend, metrics, notes)
+
+
+def _joined(source: Source, applied: Applied) -> dict[str, Any]:
+    """Say how several scenes became one."""
+    facts: dict[str, Any] = {}
+    if radiometry := radiometry_of(source):
+        facts["radiometry"] = radiometry
+    if applied.clear is not None:
+        facts["clear_observations"] = observations(applied.clear)
+    return facts
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:
