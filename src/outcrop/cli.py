@@ -375,12 +375,19 @@ def recipes(
 @app.command()
 def sensors() -> None:
     """List the sensors whose bands Outcrop knows, and the products that it recognises."""
-    from outcrop.sensors import SENSORS, get_sensor
+    from outcrop.errors import listed
+    from outcrop.sensors import MODELS, SENSORS, get_sensor
     from outcrop.sensors.products import PRODUCTS
 
     for name in SENSORS:
         sensor = get_sensor(name)
         typer.echo(f"{name:10} {sensor.title}: default bands {', '.join(sensor.default)}")
+    typer.echo("\nEmbeddings of models, whose bands are features (--sensor NAME):")
+    for name in MODELS:
+        model = MODELS.load(name)
+        typer.echo(
+            f"{name:10} {model.title}" + (f": {listed(model.default)}" if model.bands else "")
+        )
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
         typer.echo(f"{name:22} {PRODUCTS.load(name).title}")

@@ -26,7 +26,7 @@ Bands = Annotated[
     typer.Option(
         "--bands",
         help="Bands in the order of the file, or a choice of those it names: "
-        "B2,B3 or blue,swir16 or wavelengths in um.",
+        "B2,B3 or blue,swir16 or wavelengths in um, a range (2.0-2.4), or all.",
     ),
 ]
 Scale = Annotated[float | None, typer.Option("--scale", help="Reflectance = value*scale+offset.")]
