@@ -20,7 +20,7 @@ LAYERS = [
     {"sensors", "config", "source", "mosaic", "quality", "regrid", "indices", "aoi", "suiting"},
     {"resample", "warp", "align", "geomedian", "bareness", "composite", "stack"},
     {"durable", "grid", "cube", "engine", "spectra"},
-    {"haze"},
+    {"dates", "haze"},
     {"sample", "describing", "cluster"},
     {"radiometry"},
     {"opening"},

@@ -16,6 +16,7 @@ import numpy as np
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model, observations
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
+from outcrop.dates import date_facts, date_notes
 from outcrop.engine import Executor, limited_threads
 from outcrop.errors import InputError, SceneError, listed
 from outcrop.features.columns import Columns
@@ -481,7 +482,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     left_out = write_layers(folder, legend, source.grid)
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
-    late = tuple(value_notes(odd, clip=recipe.preprocess.clip))
+    dates = date_facts(source)
+    late = (*value_notes(odd, clip=recipe.preprocess.clip), *date_notes(dates))
     for note in late:
         log.warning(note)
     notes = (*job.notes, *late)
@@ -495,6 +497,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         **job.facts,
         "odd_values": odd,
         "haze": haze_facts(source),
+        "masks_by_date": dates,
         "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
     legend = with_indices(legend, metrics["indices"])
