@@ -26,7 +26,7 @@ from outcrop.publish import PARTS
 from outcrop.quality import WithReasons
 from outcrop.resuming import Journal
 from outcrop.sieving import sieve_raster, sum_units
-from outcrop.source import Source, has_reasons, valid_mask
+from outcrop.source import Source, has_counts, has_reasons, valid_mask
 from outcrop.unitstats import TileSums, UnitSums
 
 
@@ -44,6 +44,8 @@ class Applied:
     step : int
     reasons : ndarray of int64 or None
         Pixels by code of `outcrop.reasons`, where the scene knows why pixels are missing.
+    clear : ndarray of int64 or None
+        Pixels by their number of clear observations, where the scene is a composite.
     gauge : Gauge
         What was measured besides.
     indices : UnitSums
@@ -57,6 +59,7 @@ class Applied:
     composite_bands: tuple[int, ...]
     step: int
     reasons: NDArray[np.int64] | None
+    clear: NDArray[np.int64] | None
     gauge: Gauge
     indices: UnitSums
     counts: NDArray[np.int64]
@@ -81,8 +84,8 @@ class _Label:
     wanted: tuple[Ready, ...]
 
     def __call__(self, data: NDArray[np.float32], block: Block) -> None:
-        # Planes beyond the model's bands: the reasons, or none.
-        data, reasons = data[: len(self.model.bands)], data[len(self.model.bands) :]
+        # Planes beyond the model's bands: none, the reasons, or reasons and clear observations.
+        data, planes = data[: len(self.model.bands)], data[len(self.model.bands) :]
         mask = valid_mask(data)
         labels = np.zeros(mask.shape, np.uint8)
         cut = block.core.inside(block.outer)
@@ -97,7 +100,9 @@ class _Label:
             labels = self._refined(labels, codes, mask)
         pixels["units"] = labels
         if "mask" in self.layers:
-            pixels["mask"] = reasons[0].astype(np.uint8)
+            pixels["mask"] = planes[0].astype(np.uint8)
+        if "clear" in self.layers:
+            pixels["clear"] = planes[1].astype(np.uint16)
         cores = {n: np.ascontiguousarray(p[..., cut[0], cut[1]]) for n, p in pixels.items()}
         core = data[:, *cut]
         if "indices" in self.layers:
@@ -123,6 +128,8 @@ class _Label:
         facts["counts"] = self.gauge.counts(core, cores["units"])
         if "mask" in cores:
             facts["reasons"] = np.bincount(cores["mask"].ravel(), minlength=256)
+        if "clear" in cores:
+            facts["clear"] = np.bincount(cores["clear"].ravel(), minlength=2**16)
         return facts
 
     def _codes(self, data: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -190,7 +197,7 @@ def apply_model(
     work = _Label(model, model.filters, areas, shown, step, written, parts, gauge, wanted)
     blocks = engine.cut(grid.shape, block, halo=halo_of(model), striped=source.striped)
     _map_blocks(
-        WithReasons(source) if "mask" in written else source, work, blocks,
+        WithReasons(source, "clear" in written) if "mask" in written else source, work, blocks,
         journal, threads, executor, progress,
     )  # fmt: skip
     cores = [b.core for b in blocks]
@@ -256,7 +263,7 @@ def _gathered(parts: Parts, blocks: Sequence[Block], shape: Sequence[int], work:
     step = work.step
     composite = np.full((3, -(-shape[0] // step), -(-shape[1] // step)), np.nan, np.float32)
     sums = {"sums": TileSums(shape), "indices": TileSums(shape)}
-    reasons = np.zeros(256, np.int64)
+    reasons, clear = np.zeros(256, np.int64), np.zeros(2**16, np.int64)
     counts = np.zeros((len(KINDS), len(work.model.bands)), np.int64)
     for block in blocks:
         facts = parts.facts(block.index)
@@ -269,8 +276,10 @@ def _gathered(parts: Parts, blocks: Sequence[Block], shape: Sequence[int], work:
         composite[:, row : row + height, col : col + width] = facts["composite"]
         counts += facts["counts"]
         reasons += facts.get("reasons", 0)
+        clear += facts.get("clear", 0)
     return Applied(
         sums["sums"].total(), composite, work.shown, step, reasons if reasons.any() else None,
+        clear if clear.any() else None,
         work.gauge, sums["indices"].total(), counts,
     )  # fmt: skip
 
@@ -280,8 +289,10 @@ def _layers(
 ) -> dict[str, Layer]:
     """Return what is written of a scene, by name."""
     layers = [Layer("units", colours=colour_table(model.legend))]
-    if has_reasons(source):
+    if has_counts(source) or has_reasons(source):
         layers.append(mask_layer())
+    if has_counts(source):
+        layers.append(Layer("clear", dtype="uint16", resampling="nearest"))
     if save_code:
         width = int(vars(model.reducer)["n_components_"])
         names = tuple(f"code {i + 1}" for i in range(width))
@@ -289,3 +300,14 @@ def _layers(
     if wanted:
         layers.append(index_layer(wanted))
     return {layer.name: layer for layer in layers}
+
+
+def observations(pixels: NDArray[np.int64]) -> dict[str, Any]:
+    """Say how many clear observations the mapped pixels rest on, from pixels by their number."""
+    some = np.flatnonzero(pixels[1:]) + 1
+    total = max(int(pixels[1:].sum()), 1)
+    return {
+        "most": int(some.max(initial=0)),
+        "mean": float((pixels[some] * some).sum() / total),
+        "pixels": {str(n): int(pixels[n]) for n in (0, *some.tolist()) if pixels[n]},
+    }

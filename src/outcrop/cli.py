@@ -16,6 +16,7 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Composite,
     Crs,
     Datetime,
     Dem,
@@ -33,6 +34,7 @@ from outcrop.cli_options import (
     Out,
     Overwrite,
     Quiet,
+    Radiometry,
     RecipeName,
     Reducer,
     Resampling,
@@ -44,6 +46,7 @@ from outcrop.cli_options import (
     Scheduler,
     Seed,
     Sensor,
+    Stack,
     SunAzimuth,
     SunElevation,
     Threads,
@@ -56,6 +59,7 @@ from outcrop.cli_parsing import (
     absolute,
     given,
     input_of,
+    joining_of,
     light_of,
     masks_of,
     names_of,
@@ -106,6 +110,7 @@ def _asked(o: Mapping[str, Any]) -> Recipe:
                 o["resampling"],
             ),
             **light_of(o["dem"], o["sun_azimuth"], o["sun_elevation"]),
+            **joining_of(o["composite"], o["radiometry"], o["stack"]),
         },
         preprocess={**masks_of(o["mask"], o["ndvi"], o["haze"]), "illumination": o["illumination"]},
         features={"use": names_of(o["features"], "--features")},
@@ -147,6 +152,9 @@ def map_(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -232,6 +240,9 @@ def fit(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -258,6 +269,8 @@ def fit(
         input={
             **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
             **light_of(dem, sun_azimuth, sun_elevation),
+            **joining_of(composite, radiometry, stack),
+            **joining_of(composite, radiometry, stack),
         },
         preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
         features={"use": names_of(features, "--features")},
@@ -298,6 +311,9 @@ def apply(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -324,6 +340,8 @@ def apply(
     options = Input(
         **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
         **given(light_of(dem, sun_azimuth, sun_elevation)),
+        **given(joining_of(composite, radiometry, stack)),
+        **given(joining_of(composite, radiometry, stack)),
     )
     with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
@@ -358,9 +376,7 @@ def evaluate(
 
 @app.command()
 def info(
-    scene: Annotated[
-        str, typer.Argument(help="A product, a raster, or band files joined by commas.")
-    ],
+    scenes: Scenes,
     sensor: Sensor = None,
     bands: Bands = None,
     scale: Scale = None,
@@ -370,21 +386,25 @@ def info(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what a scene is taken for: bands, wavelengths, quantity, grid, share of data."""
+    """Show what scenes are taken for: bands, wavelengths, quantity, grid, overlaps, data."""
     from outcrop.describing import describe
-    from outcrop.opening import open_source
+    from outcrop.opening import open_sources
     from outcrop.quality import Masks
 
     options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(joining_of(composite, radiometry, stack)),
     )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
-    facts = describe(open_source(scene, options, masks))
+    facts = describe(open_sources(scenes, options, masks))
     typer.echo(json.dumps(facts.to_dict(), indent=1) if as_json else str(facts))
 
 
@@ -408,12 +428,19 @@ def recipes(
 @app.command()
 def sensors() -> None:
     """List the sensors whose bands Outcrop knows, and the products that it recognises."""
-    from outcrop.sensors import SENSORS, get_sensor
+    from outcrop.errors import listed
+    from outcrop.sensors import MODELS, SENSORS, get_sensor
     from outcrop.sensors.products import PRODUCTS
 
     for name in SENSORS:
         sensor = get_sensor(name)
         typer.echo(f"{name:10} {sensor.title}: default bands {', '.join(sensor.default)}")
+    typer.echo("\nEmbeddings of models, whose bands are features (--sensor NAME):")
+    for name in MODELS:
+        model = MODELS.load(name)
+        typer.echo(
+            f"{name:10} {model.title}" + (f": {listed(model.default)}" if model.bands else "")
+        )
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
         typer.echo(f"{name:22} {PRODUCTS.load(name).title}")
