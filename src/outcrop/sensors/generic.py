@@ -145,7 +145,7 @@ def inspect_raster(path: str) -> RasterFile:
             alpha = _alpha(dataset)
             is_mask = alpha is not None and _is_mask(dataset, alpha)
             return RasterFile(
-                GeoBox(dataset.shape, dataset.transform, _crs(dataset.crs)),
+                GeoBox(dataset.shape, dataset.transform, crs_name(dataset.crs)),
                 tuple(
                     _stored(path, dataset, i, spectral)
                     for i in dataset.indexes
@@ -205,7 +205,7 @@ def _gcps(dataset: Any) -> Gcps | None:
     points, crs = dataset.gcps
     if dataset.crs is not None or crs is None:
         return None
-    return fit_gcps([(p.col, p.row, p.x, p.y) for p in points], _crs(crs) or "")
+    return fit_gcps([(p.col, p.row, p.x, p.y) for p in points], crs_name(crs) or "")
 
 
 def _alpha(dataset: Any) -> int | None:
@@ -253,7 +253,7 @@ def _require_whole(path: str, dataset: Any) -> None:
         )
 
 
-def _crs(crs: Any) -> str | None:
+def crs_name(crs: Any) -> str | None:
     """Return the EPSG code where there is one, which reads better than WKT."""
     if not crs:
         return None
