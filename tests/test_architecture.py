@@ -38,6 +38,7 @@ LAYERS = [
     {"applying", "provenance", "publish", "resuming"},
     {"lighting"},
     {"pipeline"},
+    {"planning"},
     {"api"},
     {"demo"},
     {"cli_options", "cli_output", "cli_parsing"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -64,11 +66,11 @@ from outcrop.cli_parsing import (
     override,
     sample_of,
 )
-from outcrop.config import Input
+from outcrop.config import Input, Recipe
 from outcrop.reasons import DEFAULT, NDVI
 
-if TYPE_CHECKING:
-    pass
+#: Options of `map` that say where and how to write, which `plan` doesn't.
+WRITING = ("out", "overwrite", "resume", "checksum", "scheduler")
 
 app = typer.Typer(
     help="Geological maps from satellite images, without labels.",
@@ -89,6 +91,48 @@ def _root(
         typer.echo(f"outcrop {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def _asked(o: Mapping[str, Any]) -> Recipe:
+    """Lay the options of `map`, by the names of its parameters, over the recipe they name."""
+    return override(
+        config.load_recipe(o["recipe"]),
+        input={
+            **input_of(
+                o["sensor"],
+                o["bands"],
+                o["scale"],
+                o["offset"],
+                o["nodata"],
+                o["aoi"],
+                o["resolution"],
+                o["crs"],
+                o["resampling"],
+            ),
+            **light_of(o["dem"], o["sun_azimuth"], o["sun_elevation"]),
+            **joining_of(o["composite"], o["radiometry"], o["stack"]),
+        },
+        preprocess={**masks_of(o["mask"], o["ndvi"], o["haze"]), "illumination": o["illumination"]},
+        features={"use": names_of(o["features"], "--features")},
+        reducer=o["reducer"],
+        clusterer=o["clusterer"],
+        units=o["units"],
+        run={
+            "seed": o["seed"],
+            "sample": sample_of(o["sample"]),
+            "device": o["device"],
+            "threads": o["threads"],
+            "block": o["block"],
+            "like": absolute(o["like"]),
+        },
+        products={
+            "save_code": o["save_code"] or None,
+            "title": o["title"],
+            "min_area": o["min_area"],
+            "datetime": o["datetime"],
+            "indices": names_of(o["indices"], "--indices"),
+        },
+    )
 
 
 @app.command("map")
@@ -140,24 +184,7 @@ def map_(
 ) -> None:
     """Map the spectral units of a scene: fit a recipe to it and apply it."""
     log_to_stderr(quiet, verbose)
-    changed = override(
-        config.load_recipe(recipe),
-        input={
-            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-            **light_of(dem, sun_azimuth, sun_elevation),
-            **joining_of(composite, radiometry, stack),
-            **joining_of(composite, radiometry, stack),
-        },
-        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
-        features={"use": names_of(features, "--features")},
-        reducer=reducer,
-        clusterer=clusterer,
-        units=units,
-        run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
-             "block": block, "like": absolute(like)},
-        products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime, "indices": names_of(indices, "--indices")},
-    )  # fmt: skip
+    changed = _asked(locals())
     from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
 
@@ -168,6 +195,32 @@ def map_(
             executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
+
+
+def _with_the_options_of_map(command: Any) -> Any:
+    """Give a command the options of `map`, except where to write, and ``--json``."""
+    own = inspect.signature(command, eval_str=True).parameters
+    shared = inspect.signature(map_, eval_str=True).parameters
+    kept = [p for n, p in shared.items() if n not in WRITING]
+    chosen = [*kept, *(p for p in own.values() if p.kind is not p.VAR_KEYWORD)]
+    command.__signature__ = inspect.Signature(chosen)
+    command.__annotations__ = {p.name: p.annotation for p in chosen}
+    return command
+
+
+@app.command()
+@_with_the_options_of_map
+def plan(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    **options: Any,
+) -> None:
+    """Say what mapping a scene would take: blocks, memory, disk and time."""
+    log_to_stderr(options["quiet"], options["verbose"])
+    from outcrop.planning import plan_run
+
+    found = plan_run(options["scenes"], _asked(options), workers=options["workers"] or 0)
+    typer.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))
 
 
 @app.command()

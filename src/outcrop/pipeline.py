@@ -251,6 +251,20 @@ def apply_to_scenes(
         return _map_into(folder, job, model, report)
 
 
+def open_scenes(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
+    """Open what a recipe is to map, as `map_scenes` does before it fits.
+
+    Raises
+    ------
+    OutcropError
+        If the scenes cannot be opened, or the recipe does not fit them.
+    """
+    source = _open(scenes, recipe)
+    require(recipe.products.indices, source.bands, source.name)
+    _notes(source)
+    return without_relief(source, recipe)
+
+
 def _told_of(
     source: Source, model: Model, recipe: Recipe, report: Reporter
 ) -> tuple[list[str], dict[str, Any]]:
