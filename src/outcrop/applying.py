@@ -14,6 +14,7 @@ from outcrop import engine
 from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
 from outcrop.indices import Ready, require, stack
+from outcrop.labelling import Labelled, label
 from outcrop.measuring import KINDS, Gauge
 from outcrop.model import Model
 from outcrop.products.figure import choose_composite
@@ -26,7 +27,7 @@ from outcrop.publish import PARTS
 from outcrop.quality import WithReasons
 from outcrop.resuming import Journal
 from outcrop.sieving import sieve_raster, sum_units
-from outcrop.source import Source, has_reasons, valid_mask
+from outcrop.source import Source, has_counts, has_reasons, valid_mask
 from outcrop.unitstats import TileSums, UnitSums
 
 
@@ -44,6 +45,8 @@ class Applied:
     step : int
     reasons : ndarray of int64 or None
         Pixels by code of `outcrop.reasons`, where the scene knows why pixels are missing.
+    clear : ndarray of int64 or None
+        Pixels by their number of clear observations, where the scene is a composite.
     gauge : Gauge
         What was measured besides.
     indices : UnitSums
@@ -57,6 +60,7 @@ class Applied:
     composite_bands: tuple[int, ...]
     step: int
     reasons: NDArray[np.int64] | None
+    clear: NDArray[np.int64] | None
     gauge: Gauge
     indices: UnitSums
     counts: NDArray[np.int64]
@@ -81,23 +85,19 @@ class _Label:
     wanted: tuple[Ready, ...]
 
     def __call__(self, data: NDArray[np.float32], block: Block) -> None:
-        # Planes beyond the model's bands: the reasons, or none.
-        data, reasons = data[: len(self.model.bands)], data[len(self.model.bands) :]
+        # Planes beyond the model's bands: none, the reasons, or reasons and clear observations.
+        data, planes = data[: len(self.model.bands)], data[len(self.model.bands) :]
         mask = valid_mask(data)
-        labels = np.zeros(mask.shape, np.uint8)
         cut = block.core.inside(block.outer)
-        pixels: dict[str, NDArray[Any]] = {}
-        if "code" in self.layers:
-            pixels["code"] = np.full((self.layers["code"].bands, *mask.shape), np.nan, np.float32)
-        if mask.any():
-            codes = self._codes(data, mask)
-            labels[mask] = self.model.assign(codes)
-            if "code" in pixels:
-                pixels["code"][:, mask] = codes.T
-            labels = self._refined(labels, codes, mask)
-        pixels["units"] = labels
+        wanted = any(getattr(f, "needs_evidence", False) for f in self.filters)
+        made = label(self.model, data, mask, evidence=wanted, codes="code" in self.layers)
+        pixels: dict[str, NDArray[Any]] = {"units": self._refined(made)}
+        if made.codes is not None:
+            pixels["code"] = made.codes
         if "mask" in self.layers:
-            pixels["mask"] = reasons[0].astype(np.uint8)
+            pixels["mask"] = planes[0].astype(np.uint8)
+        if "clear" in self.layers:
+            pixels["clear"] = planes[1].astype(np.uint16)
         cores = {n: np.ascontiguousarray(p[..., cut[0], cut[1]]) for n, p in pixels.items()}
         core = data[:, *cut]
         if "indices" in self.layers:
@@ -123,24 +123,17 @@ class _Label:
         facts["counts"] = self.gauge.counts(core, cores["units"])
         if "mask" in cores:
             facts["reasons"] = np.bincount(cores["mask"].ravel(), minlength=256)
+        if "clear" in cores:
+            facts["clear"] = np.bincount(cores["clear"].ravel(), minlength=2**16)
         return facts
 
-    def _codes(self, data: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        features = self.model.front(data)
-        return self.model.codes(np.ascontiguousarray(features[:, mask].T))
-
-    def _refined(
-        self, labels: NDArray[np.uint8], codes: NDArray[np.float32], mask: NDArray[np.bool_]
-    ) -> NDArray[np.uint8]:
-        evidence, numbers = None, np.asarray(self.model.numbers, np.uint8)
+    def _refined(self, made: Labelled) -> NDArray[np.uint8]:
+        labels, numbers = made.labels, np.asarray(self.model.numbers, np.uint8)
         for step in self.filters:
-            if not getattr(step, "needs_evidence", False):
+            if getattr(step, "needs_evidence", False):
+                labels = step(labels, made.evidence, numbers)
+            else:
                 labels = step(labels)
-                continue
-            if evidence is None:
-                evidence = np.zeros((*mask.shape, len(numbers)), np.float32)
-                evidence[mask] = self.model.evidence(codes)
-            labels = step(labels, evidence, numbers)
         return labels
 
 
@@ -190,7 +183,7 @@ def apply_model(
     work = _Label(model, model.filters, areas, shown, step, written, parts, gauge, wanted)
     blocks = engine.cut(grid.shape, block, halo=halo_of(model), striped=source.striped)
     _map_blocks(
-        WithReasons(source) if "mask" in written else source, work, blocks,
+        WithReasons(source, "clear" in written) if "mask" in written else source, work, blocks,
         journal, threads, executor, progress,
     )  # fmt: skip
     cores = [b.core for b in blocks]
@@ -256,7 +249,7 @@ def _gathered(parts: Parts, blocks: Sequence[Block], shape: Sequence[int], work:
     step = work.step
     composite = np.full((3, -(-shape[0] // step), -(-shape[1] // step)), np.nan, np.float32)
     sums = {"sums": TileSums(shape), "indices": TileSums(shape)}
-    reasons = np.zeros(256, np.int64)
+    reasons, clear = np.zeros(256, np.int64), np.zeros(2**16, np.int64)
     counts = np.zeros((len(KINDS), len(work.model.bands)), np.int64)
     for block in blocks:
         facts = parts.facts(block.index)
@@ -269,8 +262,10 @@ def _gathered(parts: Parts, blocks: Sequence[Block], shape: Sequence[int], work:
         composite[:, row : row + height, col : col + width] = facts["composite"]
         counts += facts["counts"]
         reasons += facts.get("reasons", 0)
+        clear += facts.get("clear", 0)
     return Applied(
         sums["sums"].total(), composite, work.shown, step, reasons if reasons.any() else None,
+        clear if clear.any() else None,
         work.gauge, sums["indices"].total(), counts,
     )  # fmt: skip
 
@@ -280,8 +275,10 @@ def _layers(
 ) -> dict[str, Layer]:
     """Return what is written of a scene, by name."""
     layers = [Layer("units", colours=colour_table(model.legend))]
-    if has_reasons(source):
+    if has_counts(source) or has_reasons(source):
         layers.append(mask_layer())
+    if has_counts(source):
+        layers.append(Layer("clear", dtype="uint16", resampling="nearest"))
     if save_code:
         width = int(vars(model.reducer)["n_components_"])
         names = tuple(f"code {i + 1}" for i in range(width))
@@ -289,3 +286,14 @@ def _layers(
     if wanted:
         layers.append(index_layer(wanted))
     return {layer.name: layer for layer in layers}
+
+
+def observations(pixels: NDArray[np.int64]) -> dict[str, Any]:
+    """Say how many clear observations the mapped pixels rest on, from pixels by their number."""
+    some = np.flatnonzero(pixels[1:]) + 1
+    total = max(int(pixels[1:].sum()), 1)
+    return {
+        "most": int(some.max(initial=0)),
+        "mean": float((pixels[some] * some).sum() / total),
+        "pixels": {str(n): int(pixels[n]) for n in (0, *some.tolist()) if pixels[n]},
+    }

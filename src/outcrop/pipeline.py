@@ -14,16 +14,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from outcrop import provenance
-from outcrop.applying import Applied, apply_model
+from outcrop.applying import Applied, apply_model, observations
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
+from outcrop.dates import date_facts, date_notes
 from outcrop.engine import Executor, limited_threads
-from outcrop.errors import InputError, SceneError
+from outcrop.errors import InputError, SceneError, listed
 from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.haze import haze_facts
 from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_part
-from outcrop.model import Model, fit_front, fit_model, scaled_pairs
+from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
 from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
@@ -35,9 +36,10 @@ from outcrop.quality import Masks
 from outcrop.relief.fitting import without_relief
 from outcrop.relief.source import LitSource
 from outcrop.resuming import Journal, is_resumable, request
-from outcrop.sample import Sample, draw
+from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, file_paths, notes_of, products_of
+from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
+from outcrop.suiting import suited
 from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
@@ -204,7 +206,18 @@ def apply_to_scenes(
     model = Model.load(model_folder)
     given = options or Input()
     kept = {
-        f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset", "nodata")
+        f: getattr(model.recipe.input, f)
+        for f in (
+            "sensor",
+            "bands",
+            "scale",
+            "offset",
+            "nodata",
+            "resampling",
+            "composite",
+            "radiometry",
+            "stack",
+        )
     }
     merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
     recipe = dataclasses.replace(
@@ -238,6 +251,20 @@ def apply_to_scenes(
         return _map_into(folder, job, model, report)
 
 
+def open_scenes(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
+    """Open what a recipe is to map, as `map_scenes` does before it fits.
+
+    Raises
+    ------
+    OutcropError
+        If the scenes cannot be opened, or the recipe does not fit them.
+    """
+    source = _open(scenes, recipe)
+    require(recipe.products.indices, source.bands, source.name)
+    _notes(source)
+    return without_relief(source, recipe)
+
+
 def _told_of(
     source: Source, model: Model, recipe: Recipe, report: Reporter
 ) -> tuple[list[str], dict[str, Any]]:
@@ -268,7 +295,7 @@ def _open(
     if executor is not None:  # other processes may have another working directory
         scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze)
+    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed)
 
 
 def _absolute(path: str) -> str:
@@ -301,6 +328,8 @@ def _fit(
     executor: Executor | None = None,
 ) -> tuple[Model, list[str], dict[str, Any]]:
     notes = _notes(source)
+    recipe, changes = suited(recipe, source.bands)
+    notes += changes
     run = recipe.run
     Columns.of(recipe, source.bands, source.name)  # before anything is read
     progress = report("Sampling")
@@ -382,8 +411,8 @@ def features_of(
     """Return the features of a sample's pixels: with smoothing, from the scene around them."""
     run = recipe.run
     if front.halo:
-        return draw(
-            [source], run.sample, seed=run.seed, prepare=front, threads=run.threads,
+        return prepared(
+            source, sample, front, neighbours=needs_neighbours(recipe), threads=run.threads,
             progress=report("Smoothing"), executor=executor,
         )  # fmt: skip
     rows, neighbours = scaled_pairs(front, sample)
@@ -401,7 +430,7 @@ def _notes(source: Source) -> list[str]:
     unknown = [b.name for b in source.bands if b.quantity == "unknown"]
     if unknown:
         notes.append(
-            f"the scale of {', '.join(unknown)} is not known: values are used as they are stored "
+            f"the scale of {listed(unknown)} is not known: values are used as they are stored "
             "(give --scale and --offset to map reflectance)"
         )
     if len(source.bands) == 1:
@@ -423,7 +452,7 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
             f"{source.name}: every band is constant, so there is nothing to tell apart"
         )
     if constant:
-        notes.append(f"constant, so without a say in the units: {', '.join(constant)}")
+        notes.append(f"constant, so without a say in the units: {listed(constant)}")
     if sample.zero > 0.001 * sample.valid:
         notes.append(
             f"{sample.zero / sample.valid:.1%} of the pixels are 0 in every band and count as "
@@ -467,7 +496,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     left_out = write_layers(folder, legend, source.grid)
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
-    late = tuple(value_notes(odd, clip=recipe.preprocess.clip))
+    dates = date_facts(source)
+    late = (*value_notes(odd, clip=recipe.preprocess.clip), *date_notes(dates))
     for note in late:
         log.warning(note)
     notes = (*job.notes, *late)
@@ -481,9 +511,11 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         **job.facts,
         "odd_values": odd,
         "haze": haze_facts(source),
+        "masks_by_date": dates,
         "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
     legend = with_indices(legend, metrics["indices"])
+    metrics |= _joined(source, applied)
     if products := products_of(source):
         metrics["product"] = list(products)
     if applied.reasons is not None:
@@ -506,6 +538,16 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         settings,
     )  # fmt: skip
     return Result(job.out, legend, metrics, notes)
+
+
+def _joined(source: Source, applied: Applied) -> dict[str, Any]:
+    """Say how several scenes became one."""
+    facts: dict[str, Any] = {}
+    if radiometry := radiometry_of(source):
+        facts["radiometry"] = radiometry
+    if applied.clear is not None:
+        facts["clear_observations"] = observations(applied.clear)
+    return facts
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:

@@ -27,7 +27,7 @@ from outcrop.source import Window, open_quietly
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-_TYPES = {"uint8": "Byte", "float32": "Float32"}
+_TYPES = {"uint8": "Byte", "uint16": "UInt16", "float32": "Float32"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Layer:
     name : str
         Of the file, without ``.tif``.
     bands, dtype, nodata
-        Of the raster; ``dtype`` is uint8 or float32.
+        Of the raster; ``dtype`` is uint8, uint16 or float32.
     resampling : str
         Of the overviews: ``"mode"`` for labels, ``"average"`` for measurements.
     colours : mapping of int to (r, g, b, a), optional
