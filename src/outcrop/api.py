@@ -27,8 +27,11 @@ def open_scene(
     nodata: float | None = None,
     aoi: str | Path | None = None,
     resolution: float | None = None,
+    crs: str | None = None,
+    resampling: str | None = None,
     mask: Sequence[str] = DEFAULT,
     ndvi: float = NDVI,
+    haze: Literal["auto", "none", "dark-object"] = "auto",
 ) -> xr.DataArray:
     """Open a scene as a lazy cube; pixels are read when they are asked for.
 
@@ -37,7 +40,7 @@ def open_scene(
     *scenes : str or Path
         A product (its folder, archive or metadata file; see ``docs/products.md``), a raster
         that GDAL opens, or band files joined by commas (``"B2.tif,B3.tif"``).
-        Several scenes of one grid system make one mosaic, the first on top.
+        Several scenes make one mosaic on the grid of the first, the first on top.
     sensor : str, optional
         Name of the instrument where the file does not say its bands: ``"landsat8"``.
     bands : sequence of str or float, optional
@@ -50,12 +53,20 @@ def open_scene(
     aoi : str or Path, optional
         Vector file of polygons; pixels outside become NaN and the grid shrinks to its bounds.
     resolution : float, optional
-        Pixel size in metres for products with bands of several resolutions.
+        Pixel size, in units of the CRS, instead of the first scene's.
+    crs : str, optional
+        CRS instead of the first scene's, as ``"EPSG:32633"``.
+    resampling : str, optional
+        How pixels are interpolated on another grid: bilinear (the default), nearest or cubic.
+        On a coarser grid they are averaged.
     mask : sequence of str
         Why pixels of a product become NaN, besides fill: saturated, cloud, shadow, edge, snow,
         water, vegetation.
     ndvi : float
         Where vegetation begins.
+    haze : {"auto", "none", "dark-object"}
+        Whether a scene's own haze is subtracted, for which a part of its pixels is read at
+        once; ``auto`` does it for reflectance at the top of the atmosphere alone.
 
     Returns
     -------
@@ -80,9 +91,11 @@ def open_scene(
         nodata=nodata,
         aoi=str(Path(aoi).absolute()) if aoi is not None else None,
         resolution=resolution,
+        crs=crs,
+        resampling=resampling,
     )
     check_mask(mask, ndvi, "open_scene")
-    return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi)))
+    return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi), haze))
 
 
 def map_units(

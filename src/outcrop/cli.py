@@ -14,8 +14,14 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Crs,
     Datetime,
+    Dem,
     Device,
+    Features,
+    Haze,
+    Illumination,
+    Indices,
     Like,
     Mask,
     MinArea,
@@ -27,18 +33,30 @@ from outcrop.cli_options import (
     Quiet,
     RecipeName,
     Reducer,
+    Resampling,
     Resolution,
     SampleSize,
     Scale,
     Scenes,
     Seed,
     Sensor,
+    SunAzimuth,
+    SunElevation,
     Threads,
     Units,
     Verbose,
 )
-from outcrop.cli_output import Bars, log_to_stderr, show
-from outcrop.cli_parsing import absolute, given, input_of, masks_of, override, sample_of
+from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
+from outcrop.cli_parsing import (
+    absolute,
+    given,
+    input_of,
+    light_of,
+    masks_of,
+    names_of,
+    override,
+    sample_of,
+)
 from outcrop.config import Input
 from outcrop.reasons import DEFAULT, NDVI
 
@@ -81,8 +99,17 @@ def map_(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
+    indices: Indices = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -102,15 +129,19 @@ def map_(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
         run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
              "block": block, "like": absolute(like)},
         products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime},
+                  "datetime": datetime, "indices": names_of(indices, "--indices")},
     )  # fmt: skip
     from outcrop.pipeline import map_scenes
 
@@ -137,8 +168,16 @@ def fit(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    features: Features = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     like: Like = None,
     seed: Seed = None,
     sample: SampleSize = None,
@@ -152,8 +191,12 @@ def fit(
     log_to_stderr(quiet, verbose)
     changed = override(
         config.load_recipe(recipe),
-        input=input_of(sensor, bands, scale, offset, nodata, aoi, resolution),
-        preprocess=masks_of(mask, ndvi),
+        input={
+            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
+            **light_of(dem, sun_azimuth, sun_elevation),
+        },
+        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
+        features={"use": names_of(features, "--features")},
         reducer=reducer,
         clusterer=clusterer,
         units=units,
@@ -186,8 +229,16 @@ def apply(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
+    haze: Haze = None,
+    indices: Indices = None,
+    dem: Dem = None,
+    illumination: Illumination = None,
+    sun_azimuth: SunAzimuth = None,
+    sun_elevation: SunElevation = None,
     threads: Threads = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
@@ -199,10 +250,15 @@ def apply(
     log_to_stderr(quiet, verbose)
     from outcrop.pipeline import apply_to_scenes
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(light_of(dem, sun_azimuth, sun_elevation)),
+    )
     with Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options, preprocess=given(masks_of(mask, ndvi)),
+            model, scenes, out, options=options,
+            preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
+            indices=names_of(indices, "--indices") or (),
             threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
             report=reporter,
         )  # fmt: skip
@@ -241,6 +297,8 @@ def info(
     nodata: Nodata = None,
     aoi: Aoi = None,
     resolution: Resolution = None,
+    crs: Crs = None,
+    resampling: Resampling = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -250,7 +308,9 @@ def info(
     from outcrop.opening import open_source
     from outcrop.quality import Masks
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution)))
+    options = Input(
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+    )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
     facts = describe(open_source(scene, options, masks))
@@ -286,6 +346,25 @@ def sensors() -> None:
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
         typer.echo(f"{name:22} {PRODUCTS.load(name).title}")
+
+
+@app.command()
+def indices(
+    scene: Annotated[
+        str | None, typer.Argument(help="Say it for the bands of this scene.", show_default=False)
+    ] = None,
+    sensor: Sensor = None,
+    bands: Bands = None,
+    scale: Scale = None,
+    offset: Offset = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
+    from outcrop.listing import index_list
+
+    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None, None, None)))
+    found = index_list(scene, options)
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(index_lines(found)))
 
 
 @app.command()

@@ -35,17 +35,61 @@ Nodata = Annotated[float | None, typer.Option("--nodata", help="Stored value tha
 Aoi = Annotated[str | None, typer.Option("--aoi", help="Vector file; map only inside it.")]
 Resolution = Annotated[
     float | None,
-    typer.Option("--resolution", help="Pixel in m for products of several resolutions."),
+    typer.Option("--resolution", help="Pixel size to map at, in units of the CRS."),
+]
+Crs = Annotated[
+    str | None,
+    typer.Option("--crs", help="Map in this CRS (EPSG:32633), not in the first scene's."),
+]
+Resampling = Annotated[
+    str | None,
+    typer.Option("--resampling", help="On another grid: bilinear, nearest or cubic."),
 ]
 Mask = Annotated[
     str | None,
     typer.Option(
         "--mask",
         help="Reasons to leave pixels out, instead of the recipe's: saturated,cloud,shadow,edge,"
-        "snow,water,vegetation or none.",
+        "snow,water,vegetation,cast-shadow,no-height or none.",
     ),
 ]
 Ndvi = Annotated[float | None, typer.Option("--ndvi", help="Vegetation begins at this NDVI.")]
+Haze = Annotated[
+    str | None,
+    typer.Option(
+        "--haze",
+        help="none, dark-object, or auto: dark-object for reflectance at the top of the "
+        "atmosphere alone.",
+    ),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        "--features",
+        help="What is clustered: bands, indices (see: outcrop indices), or both, as "
+        "bands,ferric,ndvi.",
+    ),
+]
+Indices = Annotated[
+    str | None,
+    typer.Option("--indices", help="Layers of indices.tif: names (see: outcrop indices) or all."),
+]
+Dem = Annotated[
+    str | None,
+    typer.Option("--dem", help="Elevation model; take the light on slopes out of the bands."),
+]
+Illumination = Annotated[
+    str | None,
+    typer.Option("--illumination", help="How, with --dem: c, minnaert, scs+c (trees) or auto."),
+]
+SunAzimuth = Annotated[
+    float | None,
+    typer.Option("--sun-azimuth", help="Degrees from north, if no metadata says it."),
+]
+SunElevation = Annotated[
+    float | None,
+    typer.Option("--sun-elevation", help="Degrees above the horizon, if no metadata says it."),
+]
 Units = Annotated[str | None, typer.Option("--units", help="Number of units, or auto.")]
 Reducer = Annotated[str | None, typer.Option("--reducer", help="Instead of the recipe's.")]
 Clusterer = Annotated[str | None, typer.Option("--clusterer", help="Instead of the recipe's.")]

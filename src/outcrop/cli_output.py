@@ -22,6 +22,17 @@ def show(result: Result, quiet: bool) -> None:
     typer.echo(f"report {result.folder / 'report.html'}")
 
 
+def index_lines(found: list[dict[str, str]]) -> list[str]:
+    """Say what each index is, and what it is made of or why it cannot be."""
+    lines = []
+    for index in found:
+        lines.append(f"{index['name']:20} {index['title']}: {index['formula']}")
+        of = (index["missing"] and f"not here: {index['missing']}") or index["bands"]
+        caution = f"but {index['caution']}" if index["caution"] else ""
+        lines += [f"{'':20} {text}" for text in (of, caution, index["source"]) if text]
+    return lines
+
+
 def log_to_stderr(quiet: bool, verbose: bool) -> None:
     """Send notes to stderr, a line each."""
     level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING

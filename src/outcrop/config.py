@@ -27,8 +27,11 @@ class Input:
     """What the scene's files do not say of themselves.
 
     ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
-    ``scale`` and ``offset`` turn stored numbers into reflectance; ``resolution`` is the pixel
-    size, in metres, onto which a product with bands of several resolutions is brought.
+    ``scale`` and ``offset`` turn stored numbers into reflectance. ``crs`` and ``resolution``
+    (pixel size in its units) are of the grid to map on, instead of the first scene's own;
+    ``resampling`` is how pixels are interpolated there (None: bilinear). ``dem`` is an elevation
+    model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in degrees, where the sun
+    stood, instead of the product's metadata.
     """
 
     sensor: str | None = None
@@ -38,6 +41,11 @@ class Input:
     nodata: float | None = None
     aoi: str | None = None
     resolution: float | None = None
+    crs: str | None = None
+    resampling: str | None = None
+    dem: str | None = None
+    sun_azimuth: float | None = None
+    sun_elevation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,19 +55,32 @@ class Preprocess:
     ``scale`` is ``minmax`` (0-1), ``standard`` (mean 0, sd 1), ``log`` (its logarithm to mean 0,
     sd 1; any scale of the values will do) or ``none``. ``mask`` are the
     reasons to leave a pixel out (`outcrop.reasons.SWITCHES`) beyond fill, where a product's
-    quality layers tell; ``ndvi`` is where vegetation begins.
+    quality layers tell; ``ndvi`` is where vegetation begins. ``haze`` is ``none``,
+    ``dark-object`` (what the darkest pixels of the scene show is subtracted) or ``auto``: the
+    latter for reflectance at the top of the atmosphere alone. With ``clip`` reflectance
+    is taken to be within 0-1 where features are made of it. ``illumination`` is how the light
+    on slopes is taken out where there is an elevation model: ``c``, ``minnaert``, ``scs+c``, or
+    ``auto``: ``c``, unless the product is corrected for relief already.
     """
 
     scale: str = "standard"
     mask: tuple[str, ...] = reasons.DEFAULT
     ndvi: float = reasons.NDVI
+    haze: Literal["auto", "none", "dark-object"] = "auto"
+    clip: bool = True
+    illumination: str = "auto"
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is computed from the bands before scaling: ``none`` or their ``log``."""
+    """What is computed from the bands before scaling.
+
+    ``transform`` is ``none`` or the ``log`` of the bands. ``use`` is what the features are:
+    ``bands``, names of indices (`outcrop.indices.INDICES`), or both.
+    """
 
     transform: str = "none"
+    use: tuple[str, ...] = ("bands",)
 
 
 @dataclass(frozen=True)
@@ -77,12 +98,14 @@ class Products:
     ``min_area`` is the minimum mapping unit: areas of one unit that are smaller join a
     neighbour. In square metres, or in pixels for a scene without a CRS; 0 keeps everything.
     ``datetime`` says when the scene was taken, for ``item.json``; see `parse_timespan`.
+    ``indices`` are the layers of ``indices.tif``, or ``all`` that the bands allow.
     """
 
     save_code: bool = False
     title: str | None = None
     min_area: float = 0.0
     datetime: str | None = None
+    indices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -233,7 +256,9 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
 
     SCALERS.load(recipe.preprocess.scale)
     reasons.check_mask(recipe.preprocess.mask, recipe.preprocess.ndvi, origin)
+    _check_light(recipe, origin)
     TRANSFORMS.load(recipe.features.transform)
+    _check_indices(recipe, origin)
     for table, step in (
         (SMOOTHERS, recipe.smooth),
         (REDUCERS, recipe.reducer),
@@ -262,6 +287,39 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         )
     if not 0 <= run.seed < 2**32:
         raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+
+
+def _check_indices(recipe: Recipe, origin: str) -> None:
+    from outcrop.indices import ALL, INDICES
+
+    if not recipe.features.use:
+        raise RecipeError(f"{origin}: features.use is empty; give bands, indices or both")
+    for names, other in ((recipe.features.use, "bands"), (recipe.products.indices, ALL)):
+        for name in names:
+            if name not in (*INDICES, other):
+                raise RecipeError(f"{origin}: " + unknown_name("index", name, (other, *INDICES)))
+
+
+def _check_light(recipe: Recipe, origin: str) -> None:
+    from outcrop.relief import AUTO, CORRECTIONS
+
+    name = recipe.preprocess.illumination
+    if name not in (AUTO, *CORRECTIONS):
+        raise RecipeError(
+            f"{origin}: preprocess.illumination: "
+            + unknown_name(CORRECTIONS.kind, name, (AUTO, *CORRECTIONS))
+        )
+    azimuth, elevation = recipe.input.sun_azimuth, recipe.input.sun_elevation
+    if azimuth is not None and not -360 <= azimuth <= 360:
+        raise RecipeError(
+            f"{origin}: input.sun_azimuth = {azimuth:g}; it must be in degrees clockwise from "
+            "north, 0 to 360"
+        )
+    if elevation is not None and not 0 < elevation <= 90:
+        raise RecipeError(
+            f"{origin}: input.sun_elevation = {elevation:g}; it must be in degrees above the "
+            "horizon, more than 0 and at most 90"
+        )
 
 
 def _check_step(table: Registry, step: Step, origin: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.estimator import Estimator
-from outcrop.features import TRANSFORMS
+from outcrop.features.columns import Columns
 from outcrop.source import valid_mask
 
 
@@ -19,13 +19,13 @@ class Front:
 
     Parameters
     ----------
-    transform : str
-        Entry of `TRANSFORMS`.
+    columns : Columns
+        What is made of the bands before scaling.
     scaler, smoother : Estimator
         Fitted.
     """
 
-    transform: str
+    columns: Columns
     scaler: Estimator
     smoother: Any
 
@@ -34,15 +34,24 @@ class Front:
         """Pixels of context that the features of a block need on each side."""
         return int(self.smoother.halo)
 
+    @property
+    def width(self) -> int:
+        """How many features there are."""
+        return self.columns.bands + len(self.columns.indices)
+
+    def floors(self, bands: int) -> NDArray[np.float32]:
+        """Return, by band, what smaller values are raised to before a logarithm or a ratio."""
+        return self.columns.floors(bands, getattr(self.scaler, "floor_", None))
+
     def scaled(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Transform and scale rows (n, bands), each by itself."""
-        features: NDArray[np.float32] = self.scaler.transform(TRANSFORMS.load(self.transform)(rows))
+        """Turn rows (n, bands) into scaled features (n, columns), each by itself."""
+        features: NDArray[np.float32] = self.scaler.transform(self.columns(rows))
         return features
 
     def __call__(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn bands (band, y, x) into features (feature, y, x), NaN where a band has none."""
         mask = valid_mask(data)
-        cube = np.full((*mask.shape, len(data)), np.nan, np.float32)
+        cube = np.full((*mask.shape, self.width), np.nan, np.float32)
         if mask.any():
             cube[mask] = self.scaled(np.ascontiguousarray(data[:, mask].T))
             cube = self.smoother(cube)

@@ -17,7 +17,7 @@ from outcrop.clustering import CLUSTERERS
 from outcrop.config import OF_THE_RUN, Recipe, Step, parse_recipe, recipe_to_toml
 from outcrop.errors import InputError, ModelError, OutcropError, RecipeError
 from outcrop.estimator import Estimator
-from outcrop.features import TRANSFORMS
+from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.preprocess import SCALERS
 from outcrop.products.legend import (
@@ -68,7 +68,7 @@ class Model:
     @property
     def front(self) -> Front:
         """What turns blocks of a scene into features."""
-        return Front(self.recipe.features.transform, self.scaler, self.smoother)
+        return Front(Columns.of(self.recipe, self.bands), self.scaler, self.smoother)
 
     def codes(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reduce features (n, columns), as `front` gives them, to codes (n, d)."""
@@ -223,8 +223,11 @@ def fit_front(sample: Sample, bands: tuple[Band, ...], recipe: Recipe) -> Front:
     transform = recipe.features.transform
     if transform != "none":
         _require_reflectance(bands, transform)
-    scaler = SCALERS.load(recipe.preprocess.scale)()
-    front = Front(transform, scaler.fit(TRANSFORMS.load(transform)(sample.rows)), None)
+    columns = Columns.of(recipe, bands)
+    scaler = _build(
+        SCALERS, Step(recipe.preprocess.scale), recipe.run.seed, linear=columns.linear
+    ).fit(columns(sample.rows))
+    front = Front(columns, scaler, None)
     scaled, neighbours = scaled_pairs(front, sample)
     smoother = _build(SMOOTHERS, recipe.smooth, recipe.run.seed)
     return dataclasses.replace(front, smoother=smoother.fit(scaled, neighbours=neighbours))
@@ -232,7 +235,7 @@ def fit_front(sample: Sample, bands: tuple[Band, ...], recipe: Recipe) -> Front:
 
 def scaled_pairs(front: Front, sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return a sample's rows and neighbours as scaled features, not smoothed."""
-    neighbours = np.full_like(sample.neighbours, np.nan)
+    neighbours = np.full((len(sample.neighbours), front.width), np.nan, np.float32)
     known = np.isfinite(sample.neighbours).all(axis=1)
     if known.any():
         neighbours[known] = front.scaled(sample.neighbours[known])
@@ -328,7 +331,14 @@ def _fitted(
 
 
 def _require_reflectance(bands: Sequence[Band], step: str) -> None:
-    unknown = [b.name for b in bands if b.quantity != "reflectance"]
+    known = [b for b in bands if b.quantity not in ("reflectance", "unknown")]
+    if known:
+        names = ", ".join(f"{b.name} ({b.quantity})" for b in known)
+        raise InputError(
+            f"features.transform = {step!r} needs reflectance, which {names} cannot be; leave "
+            f"{'it' if len(known) == 1 else 'them'} out with --bands"
+        )
+    unknown = [b.name for b in bands if b.quantity == "unknown"]
     if unknown:
         raise InputError(
             f"features.transform = {step!r} needs reflectance, but the quantity of "

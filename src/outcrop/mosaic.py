@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 
+#: A common grid of more than this many times the pixels of its scenes is a mistake.
+SPARSE = 100
+
+
 @dataclass(frozen=True)
 class MosaicSource:
     """Several scenes of the same bands on one grid; where they overlap the first one shows."""
@@ -132,6 +136,7 @@ def mosaic(sources: Sequence[Source]) -> Source:
     left = min(col for _, col in offsets)
     bottom = max(r + s.grid.shape[0] for (r, _), s in zip(offsets, sources, strict=True))
     right = max(c + s.grid.shape[1] for (_, c), s in zip(offsets, sources, strict=True))
+    _require_near(sources, bottom - top, right - left)
     return MosaicSource(
         grid=_regrid(first.grid, (top, left), (bottom - top, right - left)),
         parts=tuple((s, r - top, c - left) for (r, c), s in zip(offsets, sources, strict=True)),
@@ -154,6 +159,15 @@ def _require_same_bands(first: Source, other: Source) -> None:
         raise SceneError(
             f"{other.name} has the bands {theirs}, {first.name} has {mine}; scenes of one mosaic "
             "need the same bands in the same order (see --sensor and --bands)"
+        )
+
+
+def _require_near(sources: Sequence[Source], height: int, width: int) -> None:
+    pixels = sum(s.grid.shape[0] * s.grid.shape[1] for s in sources)
+    if height * width > SPARSE * max(pixels, 10**6):
+        raise SceneError(
+            f"{sources[0].name} and {len(sources) - 1} more lie far apart: their common grid would "
+            f"have {height} x {width} pixels, nearly all empty; map them by themselves"
         )
 
 

@@ -15,20 +15,29 @@ import numpy as np
 
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model
-from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml
+from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError, SceneError
+from outcrop.features.columns import Columns
 from outcrop.front import Front
+from outcrop.haze import haze_facts
+from outcrop.indices import require
+from outcrop.lighting import Units, light_scores, lit_part
 from outcrop.model import Model, fit_front, fit_model, scaled_pairs
 from outcrop.opening import open_sources
 from outcrop.products import mask
+from outcrop.products.indices import index_facts, with_indices
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
+from outcrop.radiometry import settle_clip, value_facts, value_notes
+from outcrop.relief.fitting import without_relief
+from outcrop.relief.source import LitSource
 from outcrop.sample import Sample, draw
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, notes_of, products_of
+from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
 
@@ -114,6 +123,8 @@ def map_scenes(
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
     source = _open(scenes, recipe)
+    require(recipe.products.indices, source.bands, source.name)
+    source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite) as folder:
         model, notes, facts = _fit(source, recipe, legend, report)
         model.save(folder / "model")
@@ -133,7 +144,7 @@ def fit_scenes(
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe)
+    source = without_relief(_open(scenes, recipe), recipe, report("Measuring the light"))
     with staged(out, kind="model", overwrite=overwrite) as folder:
         model, _, _ = _fit(source, recipe, legend, report)
         model.save(folder)
@@ -147,6 +158,7 @@ def apply_to_scenes(
     *,
     options: Input | None = None,
     preprocess: Mapping[str, Any] | None = None,
+    indices: Sequence[str] = (),
     threads: int | None = None,
     datetime: str | None = None,
     overwrite: bool = False,
@@ -156,8 +168,9 @@ def apply_to_scenes(
     """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
 
     ``options`` says what the scene's files do not, and ``preprocess`` what is masked (``mask``,
-    ``ndvi``); what they leave open is taken from the fit. ``datetime`` says when the scene was
-    taken; that of the fit is another's.
+    ``ndvi``) and whether ``haze`` is taken off; what they leave open is taken from the fit. Haze
+    is estimated anew: it belongs to the scene. ``datetime`` says when the scene was taken; that
+    of the fit is another's. ``indices`` are the layers of ``indices.tif``.
 
     Raises
     ------
@@ -177,7 +190,9 @@ def apply_to_scenes(
         model.recipe,
         input=dataclasses.replace(given, **merged),
         preprocess=dataclasses.replace(model.recipe.preprocess, **(preprocess or {})),
-        products=dataclasses.replace(model.recipe.products, datetime=datetime),
+        products=dataclasses.replace(
+            model.recipe.products, datetime=datetime, indices=tuple(indices)
+        ),
         run=model.recipe.run
         if threads is None
         else dataclasses.replace(model.recipe.run, threads=threads),
@@ -185,10 +200,18 @@ def apply_to_scenes(
     check_recipe(recipe, "options")
     source = _open(scenes, recipe)
     model.require_bands(source.bands, source.name)
+    require(recipe.products.indices, source.bands, source.name)
+    source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite) as folder:
         model.save(folder / "model")
-        facts = {"model": str(model_folder)}
-        job = _Job(out, source, recipe, tuple(_notes(source)), facts, started, checksum)
+        facts: dict[str, Any] = {"model": str(model_folder)}
+        notes = _notes(source) + _unlike_fit(model, lit := lit_part(source))
+        if lit is not None:
+            facts["illumination"], doubts = light_scores(
+                lit, *(_assigned(s, model, recipe, report) for s in (lit.uncorrected, lit))
+            )
+            notes += doubts
+        job = _Job(out, source, recipe, tuple(notes), facts, started, checksum)
         return _map_into(folder, job, model, report)
 
 
@@ -196,7 +219,7 @@ def _open(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
     if isinstance(scenes, Source):
         return scenes
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks)
+    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze)
 
 
 def _legend_to_match(like: str | None) -> Legend | None:
@@ -216,9 +239,12 @@ def _fit(
 ) -> tuple[Model, list[str], dict[str, Any]]:
     notes = _notes(source)
     run = recipe.run
+    Columns.of(recipe, source.bands, source.name)  # before anything is read
     progress = report("Sampling")
     sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
     notes += _sample_notes(source, sample)
+    recipe, said = settle_clip(recipe, sample.rows, source.bands)
+    notes += said
     with limited_threads(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
     features = features_of(source, sample, front, recipe, report)
@@ -235,7 +261,48 @@ def _fit(
         "selection": getattr(model.clusterer, "selection_", None),
         "training": getattr(model.reducer, "history_", []),
     }
+    if (lit := lit_part(source)) is not None:
+        before = _unlit_units(lit, model, report)
+        after = model.clusterer.labels_, sample.positions
+        facts["illumination"], doubts = light_scores(lit, before, after)
+        notes += doubts
     return model, notes, facts
+
+
+def _unlit_units(lit: LitSource, model: Model, report: Reporter) -> Units:
+    """Fit the recipe once more, to the bands with the light left in, for as many units."""
+    source, run = lit.uncorrected, model.recipe.run
+    clusterer = with_step(model.recipe.clusterer, n_units=len(model.numbers))
+    recipe = dataclasses.replace(model.recipe, clusterer=clusterer)
+    progress = report("Sampling without the correction")
+    sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
+    with limited_threads(run.fit_threads):
+        front = fit_front(sample, source.bands, recipe)
+    features = features_of(source, sample, front, recipe, report)
+    with limited_threads(run.fit_threads):
+        plain = fit_model(sample, features, front, source.bands, recipe)
+    return plain.clusterer.labels_, sample.positions
+
+
+def _assigned(source: Source, model: Model, recipe: Recipe, report: Reporter) -> Units:
+    """Return the units that a model gives to sampled pixels of a scene, before refinement."""
+    run = recipe.run
+    progress = report("Sampling")
+    sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
+    features = features_of(source, sample, model.front, recipe, report)
+    return model.assign(model.codes(features.rows)), sample.positions
+
+
+def _unlike_fit(model: Model, lit: LitSource | None) -> list[str]:
+    fitted = model.recipe.input.dem is not None
+    if fitted == (lit is not None):
+        return []
+    words = (
+        ("a correction of", "has none: give --dem")
+        if fitted
+        else ("no correction of", "has one: its units may not be the model's")
+    )
+    return [f"the model was fitted with {words[0]} the light on slopes, and this scene {words[1]}"]
 
 
 def features_of(
@@ -258,6 +325,8 @@ def _notes(source: Source) -> list[str]:
         notes.append(
             f"{source.name} has no CRS: positions are rows and columns, areas are in pixels"
         )
+        if gcps := gcps_of(source):
+            notes[-1] += f" ({gcps.count} ground control points place it: --crs {gcps.crs})"
     unknown = [b.name for b in source.bands if b.quantity == "unknown"]
     if unknown:
         notes.append(
@@ -312,7 +381,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     applied = apply_model(
         model, source, folder,
         threads=run.threads, block=run.block, save_code=recipe.products.save_code,
-        min_area=recipe.products.min_area, progress=report("Mapping"),
+        min_area=recipe.products.min_area, layers=recipe.products.indices,
+        progress=report("Mapping"),
     )  # fmt: skip
     report("Drawing")
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
@@ -321,21 +391,32 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     write_styles(folder, legend)
     left_out = write_layers(folder, legend, source.grid)
     total = int(applied.sums.pixels.sum())
+    odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
+    late = tuple(value_notes(odd, clip=recipe.preprocess.clip))
+    for note in late:
+        log.warning(note)
+    notes = (*job.notes, *late)
     metrics = {
         "scene": source.name,
         "units": sum(u.pixels > 0 for u in legend.units),
         "pixels": total,
         "coverage": 1 - int(applied.sums.pixels[0]) / total,
         "seconds": round(time.perf_counter() - job.started, 2),
-        "notes": list(job.notes),
+        "notes": list(notes),
         **job.facts,
+        "odd_values": odd,
+        "haze": haze_facts(source),
+        "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
+    legend = with_indices(legend, metrics["indices"])
     if products := products_of(source):
         metrics["product"] = list(products)
     if applied.reasons is not None:
         metrics["masked"] = mask.shares(applied.reasons.tolist())
         mask.write_mask_styles(folder, applied.reasons.tolist())
     proof = provenance.collect(source, model, recipe, checksum=job.checksum)
+    if "illumination" in job.facts:
+        proof["illumination"] = job.facts["illumination"]
     settings = recipe_to_toml(recipe, proof)
     left_out |= write_item(folder, legend, source.grid, metrics, recipe)
     for name, why in left_out.items():
@@ -349,7 +430,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         folder, legend, source.grid, applied.composite, applied.composite_bands, metrics, recipe,
         settings,
     )  # fmt: skip
-    return Result(job.out, legend, metrics, job.notes)
+    return Result(job.out, legend, metrics, notes)
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:

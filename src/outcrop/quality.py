@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
+from outcrop.indices import NIR, RED
 from outcrop.reasons import (
     CLEAR,
     CODES,
@@ -28,10 +29,6 @@ from outcrop.source import Source, SourceOver, Window, read_reasons, valid_mask
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-#: Where the bands of the vegetation index may lie, in micrometres, and where best: red is
-#: the absorption of chlorophyll, near infrared the plateau of leaves (Tucker 1979).
-RED = (0.60, 0.70, 0.66)
-NIR = (0.76, 0.90, 0.86)
 #: Quality layers are of 16 bits at most.
 LARGEST = 65535
 
@@ -124,6 +121,8 @@ class QualitySource(SourceOver):
         Where the sun stood, by the metadata.
     relief : str
         Who took the light on slopes out of the bands already; empty if nobody did.
+    toa : bool
+        Whether it is reflectance at the top of the atmosphere, with haze in it.
     """
 
     base: Source
@@ -134,6 +133,7 @@ class QualitySource(SourceOver):
     paths: tuple[Path, ...] = ()
     sun: Sun | None = None
     relief: str = ""
+    toa: bool = False
 
     @property
     def grid(self) -> GeoBox:
@@ -173,24 +173,14 @@ def vegetation_bands(bands: Sequence[Band], name: str) -> tuple[int, int]:
     SceneError
         If there is none of the kind, or they are not reflectance.
     """
-    found = [_nearest(bands, *place) for place in (RED, NIR)]
-    if None in found:
+    red, nir = (place.nearest(bands, ("reflectance",)) for place in (RED, NIR))
+    if red is None or nir is None:
         raise SceneError(
-            f"{name}: vegetation cannot be masked without a red band ({RED[0]}-{RED[1]} um) and "
-            f"one in the near infrared ({NIR[0]}-{NIR[1]} um) in reflectance; the bands are "
-            f"{', '.join(b.name for b in bands)} (see --sensor, --bands, --scale, --mask)"
+            f"{name}: vegetation cannot be masked without a red band ({RED.low:g}-{RED.high:g} um) "
+            f"and one in the near infrared ({NIR.low:g}-{NIR.high:g} um) in reflectance; the bands "
+            f"are {', '.join(b.name for b in bands)} (see --sensor, --bands, --scale, --mask)"
         )
-    red, nir = found
-    return red, nir  # type: ignore[return-value]
-
-
-def _nearest(bands: Sequence[Band], low: float, high: float, best: float) -> int | None:
-    near = [
-        (abs(b.wavelength_um - best), i)
-        for i, b in enumerate(bands)
-        if b.wavelength_um and low <= b.wavelength_um <= high and b.quantity == "reflectance"
-    ]
-    return min(near)[1] if near else None
+    return red, nir
 
 
 def with_masks(source: Source, masks: Masks) -> Source:

@@ -32,6 +32,10 @@ class Reason:
 #: Nothing speaks against the pixel: it is mapped.
 CLEAR = 0
 OUTSIDE, FILL, SATURATED, CLOUD, SHADOW, EDGE, SNOW, WATER, VEGETATION = range(1, 10)
+#: What an elevation model tells (`outcrop.relief`).
+CAST_SHADOW, NO_HEIGHT = 10, 11
+#: What a product's quality plane doubts without saying why.
+SUSPECT = 12
 
 REASONS = (
     Reason(OUTSIDE, "outside", "#d9d9d9", "outside the area of interest"),
@@ -43,13 +47,16 @@ REASONS = (
     Reason(SNOW, "snow", "#a6cee3", "snow or ice"),
     Reason(WATER, "water", "#1f78b4", "water"),
     Reason(VEGETATION, "vegetation", "#33a02c", "NDVI above the threshold"),
+    Reason(CAST_SHADOW, "cast-shadow", "#6a3d9a", "no direct sun: behind relief, or facing away"),
+    Reason(NO_HEIGHT, "no-height", "#ffff99", "the elevation model has no height there"),
+    Reason(SUSPECT, "suspect", "#ff7f00", "the product's quality plane does not call it good"),
 )
 CODES = {r.name: r.code for r in REASONS}
 #: What a recipe can switch; pixels that are outside or fill have no values to map.
 SWITCHES = tuple(r.name for r in REASONS if r.code > FILL)
 #: Masked unless the recipe says otherwise. The rim around clouds, snow, water and plants stay:
 #: cloud masks flag bright playa and gypsum, and each dilation would eat more of the outcrop.
-DEFAULT = ("saturated", "cloud", "shadow")
+DEFAULT = ("saturated", "cloud", "shadow", "cast-shadow", "no-height")
 #: Vegetation is what has a higher NDVI, unless the recipe says otherwise.
 NDVI = 0.4
 

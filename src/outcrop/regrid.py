@@ -1,8 +1,8 @@
 """Bands of several resolutions on one grid, window by window and without seams.
 
-The grids must share their corner and their pixel sizes be whole multiples, as those of a product
-do. Each pixel is computed from the same numbers in the same order whatever the window is, so
-the result is the same bit for bit for every block size.
+The grids must share their corner, or the centre of their first pixel, and their pixel sizes be
+whole multiples, as those of a product do. Each pixel is computed from the same numbers in the same
+order whatever the window is, so the result is the same bit for bit for every block size.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class RegriddedSource(SourceOver):
 
     Going coarser bands are averaged, and a coarse pixel has no data unless all of its parts have;
     going finer they are interpolated bilinearly, without the neighbours that have no data. Of
-    reasons the lowest code of the parts is kept, or each is repeated.
+    reasons the lowest code of the parts is kept, or each is repeated. Where the grids are
+    ``centred`` on their first pixels, a coarse pixel ends in the middle of fine ones, which count
+    by their half.
     """
 
     base: Source
@@ -38,6 +40,7 @@ class RegriddedSource(SourceOver):
     factor: int
     finer: bool
     kind: Kind = "bands"
+    centred: bool = False
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width)."""
@@ -48,34 +51,40 @@ class RegriddedSource(SourceOver):
         return self._bilinear(window)
 
     def _coarser(self, window: Window) -> NDArray[np.float32]:
-        f, (rows, cols) = self.factor, self.base.grid.shape
-        fine = Window(window.row * f, window.col * f, window.height * f, window.width * f)
-        data = self.base.read(fine.grown(0, (rows, cols)))
-        short = [(0, 0), (0, fine.height - data.shape[1]), (0, fine.width - data.shape[2])]
-        if any(after for _, after in short):  # a last coarse pixel that is only partly covered
-            data = np.pad(data, short, constant_values=np.nan)
-        parts = [data[:, y::f, x::f] for y in range(f) for x in range(f)]
+        f, places = self.factor, _parts(self.factor, self.centred)
+        first, last = places[0][0], places[-1][0]
+        data = _read_padded(
+            self.base,
+            (window.row * f + first, (window.row + window.height - 1) * f + last + 1),
+            (window.col * f + first, (window.col + window.width - 1) * f + last + 1),
+        )
+        parts = [
+            (data[:, y - first :: f, x - first :: f][:, : window.height, : window.width], v * w)
+            for y, v in places
+            for x, w in places
+        ]
         if self.kind == "reasons":
-            codes = np.nan_to_num(parts[0]).astype(np.uint8)
-            for part in parts[1:]:
+            codes = np.nan_to_num(parts[0][0]).astype(np.uint8)
+            for part, _ in parts[1:]:
                 codes = lowest(codes, np.nan_to_num(part).astype(np.uint8))
             return codes.astype(np.float32)
-        total = parts[0].copy()
+        total = parts[0][0] * np.float32(parts[0][1])
         with np.errstate(invalid="ignore"):
-            for part in parts[1:]:
-                total += part
+            for part, weight in parts[1:]:
+                total += part if weight == 1 else part * np.float32(weight)
         return np.asarray(total / np.float32(f * f))
 
     def _repeated(self, window: Window) -> NDArray[np.float32]:
-        rows = np.arange(window.row, window.row + window.height) // self.factor
-        cols = np.arange(window.col, window.col + window.width) // self.factor
+        height, width = self.base.grid.shape
+        rows = _between(window.row, window.height, self.factor, height, self.centred).nearest
+        cols = _between(window.col, window.width, self.factor, width, self.centred).nearest
         data = self.base.read(_spanning(rows, cols))
         return data[:, rows - rows[0]][:, :, cols - cols[0]]
 
     def _bilinear(self, window: Window) -> NDArray[np.float32]:
         height, width = self.base.grid.shape
-        rows = _between(window.row, window.height, self.factor, height)
-        cols = _between(window.col, window.width, self.factor, width)
+        rows = _between(window.row, window.height, self.factor, height, self.centred)
+        cols = _between(window.col, window.width, self.factor, width, self.centred)
         span = _spanning(np.concatenate(rows.places), np.concatenate(cols.places))
         data = self.base.read(span)
         valid = np.isfinite(data)
@@ -103,15 +112,41 @@ class _Between:
     nearest: NDArray[np.int64]
 
 
-def _between(start: int, length: int, factor: int, size: int) -> _Between:
+def _between(start: int, length: int, factor: int, size: int, centred: bool) -> _Between:
     index = np.arange(start, start + length)
-    # The centre of fine pixel i lies at (2i + 1 - f) / 2f in units of coarse centres; in whole
-    # numbers, so that it does not depend on where the window starts.
-    low, rest = np.divmod(2 * index + 1 - factor, 2 * factor)
+    # The centre of fine pixel i lies at (2i + 1 - f) / 2f in units of coarse centres, or at i / f
+    # where the first centres are one; in whole numbers, so that it does not depend on where the
+    # window starts.
+    place = 2 * index + (0 if centred else 1 - factor)
+    low, rest = np.divmod(place, 2 * factor)
     part = (rest / (2 * factor)).astype(np.float32)
     last = size - 1
     places = np.clip(low, 0, last), np.clip(low + 1, 0, last)
-    return _Between(places, (np.float32(1) - part, part), np.clip(index // factor, 0, last))
+    nearest = np.clip((place + factor) // (2 * factor), 0, last)
+    return _Between(places, (np.float32(1) - part, part), nearest)
+
+
+def _parts(factor: int, centred: bool) -> list[tuple[int, float]]:
+    """Fine pixels that a coarse pixel is made of along an axis: their place and their share."""
+    if not centred:
+        return [(i, 1.0) for i in range(factor)]
+    half = factor // 2
+    split = factor % 2 == 0  # the outermost ones reach half into the neighbours
+    return [(i, 0.5 if split and abs(i) == half else 1.0) for i in range(-half, half + 1)]
+
+
+def _read_padded(
+    source: Source, rows: tuple[int, int], cols: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Read rows and columns from-to, NaN where they reach beyond the source."""
+    height, width = source.grid.shape
+    top, left = max(0, rows[0]), max(0, cols[0])
+    bottom, right = min(height, rows[1]), min(width, cols[1])
+    data = source.read(Window(top, left, bottom - top, right - left))
+    short = [(0, 0), (top - rows[0], rows[1] - bottom), (left - cols[0], cols[1] - right)]
+    if any(side for sides in short for side in sides):
+        data = np.pad(data, short, constant_values=np.nan)
+    return data
 
 
 def _spanning(rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Window:
@@ -142,14 +177,19 @@ class StackedSource:
         return np.concatenate([source.read(window) for source in self.sources])
 
 
-def grid_at(grid: GeoBox, size: float) -> GeoBox:
-    """Return the grid of the same corner and ground with pixels of a size, in its units."""
+def grid_at(grid: GeoBox, size: float, centred: bool = False) -> GeoBox:
+    """Return the grid of the same ground with pixels of a size, in its units.
+
+    It has the same corner, or ``centred`` the same centre of the first pixel.
+    """
     from affine import Affine
     from odc.geo.geobox import GeoBox
 
-    a = grid.affine
-    rows, cols = (-(-grid.shape[i] * step // size) for i, step in enumerate((abs(a.e), abs(a.a))))
-    scaled = Affine(size if a.a > 0 else -size, 0, a.c, 0, size if a.e > 0 else -size, a.f)
+    a, part = grid.affine, 0.5 if centred else 0.0
+    own = round(float(np.hypot(a.a, a.d)), 6)  # of a grid that may be turned
+    scaled = a * Affine.translation(part, part) * Affine.scale(size / own)
+    scaled = scaled * Affine.translation(-part, -part)
+    rows, cols = ((n - 1) * own // size + 1 if centred else -(-n * own // size) for n in grid.shape)
     return GeoBox((int(rows), int(cols)), scaled, grid.crs)
 
 
@@ -159,7 +199,7 @@ def regrid(source: Source, grid: GeoBox, kind: Kind = "bands") -> Source:
     Raises
     ------
     SceneError
-        If the grids do not share CRS and corner, or sizes are no whole multiples.
+        If the grids do not share CRS and corner or first centre, or sizes are no whole multiples.
     """
     if source.grid == grid:
         return source
@@ -167,7 +207,10 @@ def regrid(source: Source, grid: GeoBox, kind: Kind = "bands") -> Source:
     finer = a.a < 1
     factor = round(1 / a.a) if finer else round(a.a)
     exact = 1 / factor if finer else float(factor)
-    fits = np.allclose((a.a, a.e, a.b, a.d, a.c, a.f), (exact, exact, 0, 0, 0, 0), atol=1e-6)
+    shift = (1 - exact) / 2
+    centred = bool(np.allclose((a.c, a.f), shift, atol=1e-6))
+    at = shift if centred else 0.0
+    fits = np.allclose((a.a, a.e, a.b, a.d, a.c, a.f), (exact, exact, 0, 0, at, at), atol=1e-6)
     covered = [n * factor if finer else -(-n // factor) for n in source.grid.shape]
     fits = fits and all(c >= n for c, n in zip(covered, grid.shape, strict=True))
     if not fits or factor < 2 or source.grid.crs != grid.crs:
@@ -177,4 +220,4 @@ def regrid(source: Source, grid: GeoBox, kind: Kind = "bands") -> Source:
             f"{source.grid.crs}) that does not fit the others ({grid.shape[0]} x {grid.shape[1]} "
             f"pixels of {grid.affine.a:g}, {grid.crs}); the product is damaged or was changed"
         )
-    return RegriddedSource(source, grid, factor, finer, kind)
+    return RegriddedSource(source, grid, factor, finer, kind, centred)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from outcrop import engine
 from outcrop.engine import Block
 from outcrop.grid import row_areas
+from outcrop.measuring import Gauge
 from outcrop.products.raster import row_reader
 from outcrop.refinement.sieve import sieve
 from outcrop.source import Source, Window, open_quietly
@@ -42,16 +43,19 @@ def sieve_raster(
         return sieve(read, write_rows, shape, areas, min_area)
 
 
+#: Place of a tile, sums of its bands, sums of its indices.
+_Part = tuple[tuple[int, int], UnitSums, UnitSums]
+
+
 @dataclass(frozen=True)
 class _Sum:
     """The work on one block: sums by tile of the bands under the labels of a raster."""
 
     path: Path
     areas: NDArray[np.float64] = field(repr=False)
+    gauge: Gauge
 
-    def __call__(
-        self, data: NDArray[np.float32], block: Block
-    ) -> list[tuple[tuple[int, int], UnitSums]]:
+    def __call__(self, data: NDArray[np.float32], block: Block) -> list[_Part]:
         from rasterio.windows import Window as RasterWindow
 
         core = block.core
@@ -62,17 +66,22 @@ class _Sum:
         for place, tile in engine.tiles(core):
             inside = tile.inside(core)
             rows = self.areas[tile.row : tile.row + tile.height]
-            result.append((place, UnitSums.of_tile(data[:, *inside], labels[inside], rows)))
+            part = data[:, *inside], labels[inside], rows
+            result.append((place, UnitSums.of_tile(*part), self.gauge.sums(*part)))
         return result
 
 
-def sum_units(source: Source, path: Path, *, threads: int = 0, block: int = 1024) -> UnitSums:
-    """Sum a scene by the labels of a raster on its grid."""
-    sums = TileSums()
+def sum_units(
+    source: Source, path: Path, gauge: Gauge, *, threads: int = 0, block: int = 1024
+) -> tuple[UnitSums, UnitSums]:
+    """Sum a scene's bands, and its indices, by the labels of a raster on its grid."""
+    sums, indices = TileSums(), TileSums()
 
-    def sink(_block: Block, parts: list[tuple[tuple[int, int], UnitSums]]) -> None:
-        for place, part in parts:
-            sums.add(place, part)
+    def sink(_block: Block, parts: list[_Part]) -> None:
+        for place, bands, of_indices in parts:
+            sums.add(place, bands)
+            indices.add(place, of_indices)
 
-    engine.run(source, _Sum(path, row_areas(source.grid)), sink, size=block, threads=threads)
-    return sums.total()
+    work = _Sum(path, row_areas(source.grid), gauge)
+    engine.run(source, work, sink, size=block, threads=threads)
+    return sums.total(), indices.total()

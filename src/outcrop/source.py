@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
+from outcrop.gcps import Gcps
 from outcrop.reasons import CLEAR, FILL
 from outcrop.sensors.base import Band, Sun
 
@@ -182,6 +183,7 @@ class RasterSource:
     files: tuple[BandFile, ...]
     striped: bool = False
     masked: bool = True
+    gcps: Gcps | None = None
     _open: Any = field(default_factory=threading.local, repr=False, compare=False)
 
     def read(self, window: Window) -> NDArray[np.float32]:
@@ -245,6 +247,7 @@ class RasterSource:
             self.files,
             self.striped,
             self.masked,
+            self.gcps,
         )
 
 

@@ -82,7 +82,7 @@ class TileSums:
 
     def total(self) -> UnitSums:
         """Add up all tiles."""
-        width = next(iter(self._tiles.values())).shape[1]
+        width = next((table.shape[1] for table in self._tiles.values()), 2)
         table = np.zeros((UNITS, width))
         for place in sorted(self._tiles):
             part = self._tiles[place]

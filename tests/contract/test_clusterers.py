@@ -75,7 +75,7 @@ def test_finds_the_blobs_and_their_number(name):
     assert adjusted_rand_score(truth, fitted.labels_) == 1
     assert set(fitted.selection_) == {"k", *SCORES, "chosen", "rule"}
     assert fitted.selection_["k"][:5] == [2, 3, 4, 5, 6]
-    assert (fitted.selection_["bic"] is None) == (name != "mixture")
+    assert (fitted.selection_["bic"] is None) == (name == "kmeans")
     priced = fitted.selection_["net_likelihood"] is not None
     assert priced == (name == "student")
     held_out = "held-out likelihood, less the price of a unit"

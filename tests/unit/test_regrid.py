@@ -85,14 +85,53 @@ def test_reasons_are_not_averaged():
     )
 
 
+def test_one_first_centre_coarser_counts_the_outermost_by_half():
+    fine = np.arange(63, dtype="f4").reshape(7, 9)
+    target = grid_at(box((7, 9), 10), 20, centred=True)
+    assert target.shape == (4, 5)
+    assert target.affine * (0.5, 0.5) == box((7, 9), 10).affine * (0.5, 0.5)
+    got = whole(regrid(source(fine, 10), target))[0]
+    weights = np.outer([0.5, 1, 0.5], [0.5, 1, 0.5]) / 4
+    assert got[1, 2] == (fine[1:4, 3:6] * weights).sum()
+    rim = np.ones((4, 5), bool)
+    rim[1:-1, 1:-1] = False  # its pixels reach beyond the fine ones
+    np.testing.assert_array_equal(np.isnan(got), rim)
+    thirds = whole(regrid(source(fine, 10), grid_at(box((7, 9), 10), 30, centred=True)))[0]
+    assert thirds[1, 1] == fine[2:5, 2:5].mean()
+
+
+def test_one_first_centre_finer_meets_the_coarse_centres():
+    coarse = np.add.outer(np.arange(4) * 100.0, np.arange(3) * 7.0).astype("f4")
+    target = grid_at(box((4, 3), 30), 10, centred=True)
+    assert target.shape == (10, 7)
+    got = whole(regrid(source(coarse, 30), target))[0]
+    np.testing.assert_array_equal(got[::3, ::3], coarse)
+    np.testing.assert_allclose(
+        got, np.add.outer(np.arange(10) * 100 / 3, np.arange(7) * 7 / 3), rtol=1e-5
+    )
+    codes = np.array([[0, 4], [2, 0]], "f4")
+    finer = regrid(source(codes, 30), grid_at(box((2, 2), 30), 10, centred=True), "reasons")
+    np.testing.assert_array_equal(
+        whole(finer)[0], [[0, 0, 4, 4], [0, 0, 4, 4], [2, 2, 0, 0], [2, 2, 0, 0]]
+    )
+
+
+def test_a_turned_grid_keeps_its_angle():
+    turned = Affine.rotation(20) * Affine.scale(15, -15)
+    grid = grid_at(GeoBox((10, 12), turned, "EPSG:32633"), 30)
+    assert grid.shape == (5, 6)
+    np.testing.assert_allclose(grid.affine[:6], (turned * Affine.scale(2))[:6])
+
+
 @pytest.mark.parametrize("kind", ["bands", "reasons"])
 @given(
     factor=st.sampled_from([2, 3, 6]),
     finer=st.booleans(),
+    centred=st.booleans(),
     seed=st.integers(0, 99),
     step=st.integers(1, 9),
 )
-def test_no_seams_bit_for_bit(kind, factor, finer, seed, step):
+def test_no_seams_bit_for_bit(kind, factor, finer, centred, seed, step):
     rng = np.random.default_rng(seed)
     shape = (4, 5) if finer else (4 * factor, 5 * factor)
     data = rng.integers(0, 10, (2, *shape)).astype("f4") + (kind == "bands") * rng.random(
@@ -100,7 +139,7 @@ def test_no_seams_bit_for_bit(kind, factor, finer, seed, step):
     )
     data[0][rng.random(shape) < 0.1] = np.nan
     pixel = 60.0 if finer else 60.0 / factor
-    target = grid_at(box(shape, pixel), 60.0 / factor if finer else 60.0)
+    target = grid_at(box(shape, pixel), 60.0 / factor if finer else 60.0, centred)
     changed = regrid(source(data, pixel), target, kind)
     expected = whole(changed)
     got = np.full_like(expected, -1)

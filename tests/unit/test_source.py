@@ -3,12 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.opening import open_source, open_sources
-from outcrop.source import Window
-from rasters import write
+from outcrop.source import Window, notes_of
+from rasters import UTM, write
 
 
 def cut_off(path, share):
@@ -168,14 +169,31 @@ def test_mosaic_shows_the_first_scene_on_top_and_fills_from_the_next(tmp_path):
     np.testing.assert_array_equal(source.read(Window(1, 2, 3, 3))[0], expected[1:4, 2:5])
 
 
-def test_mosaic_of_shifted_pixels_is_refused(tmp_path):
+def test_scenes_of_shifted_pixels_meet_on_the_first_ones_grid(tmp_path):
     a = write(tmp_path / "a.tif", np.ones((2, 4, 4), "u1"))
     b = write(tmp_path / "b.tif", np.ones((2, 4, 4), "u1"), origin=(600010.0, 6600000.0))
-    with pytest.raises(SceneError, match="pixel grid"):
-        open_sources([a, b])
-    c = write(tmp_path / "c.tif", np.ones((2, 4, 4), "u1"), crs="EPSG:32755")
-    with pytest.raises(SceneError, match="EPSG:32755"):
-        open_sources([a, c])
+    source = open_sources([a, b])
+    assert source.grid.affine == open_source(a).grid.affine
+    assert source.grid.shape == (4, 5)
+    assert any("interpolated (bilinear)" in n for n in notes_of(source))
+
+
+def test_a_raster_placed_by_control_points_is_warped_when_a_crs_is_given(tmp_path):
+    from rasterio.control import GroundControlPoint
+
+    path = tmp_path / "gcps.tif"
+    corners = [(0, 0), (0, 20), (20, 0), (20, 20), (10, 10)]
+    points = [GroundControlPoint(r, c, 600000 + 30 * c, 6600000 - 30 * r) for r, c in corners]
+    data = np.random.default_rng(0).integers(1, 99, (2, 20, 20)).astype("u1")
+    with rasterio.open(path, "w", driver="GTiff", count=2, height=20, width=20, dtype="uint8",
+                       gcps=points, crs=UTM) as dataset:  # fmt: skip
+        dataset.write(data)
+    assert open_source(str(path)).grid.crs is None
+    source = open_source(str(path), Input(crs=UTM))
+    assert source.grid.shape == (20, 20)
+    assert source.grid.affine.c == 600000
+    np.testing.assert_allclose(read_all(source), data, atol=1e-3)
+    assert any("5 ground control points" in n for n in notes_of(source))
 
 
 @pytest.mark.real_data

@@ -37,7 +37,7 @@ class StudentMixture(Clusterer):
         says, likelihood alone goes on rising.
     min_units, max_units : int, default 2, 20
         The range that "auto" looks at.
-    price : float, default 0.012
+    price : float, default 0.01
         What a unit more must add to the mean log density, in nats a column.
     freedom : float, default 30
         Degrees of freedom of the tails; the more, the closer to Gaussians.
@@ -91,7 +91,7 @@ class StudentMixture(Clusterer):
         n_units: int | Literal["auto"] = "auto",
         min_units: int = 2,
         max_units: int = 20,
-        price: float = 0.012,
+        price: float = 0.01,
         freedom: float = 30.0,
         pooling: float = 3.0,
         n_init: int = 4,
@@ -188,6 +188,7 @@ class StudentMixture(Clusterer):
         return Candidate(
             labels,
             one._inertia(sample.rows),
+            one._bic(sample.rows),
             net_likelihood=seen - self.price * n_units * sample.rows.shape[1],
             stability=float(adjusted_rand_score(labels, others)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,11 @@ class LogScaler(_Scaler):
     result, and no scale has to be known. A band whose mean is not positive has no logarithm
     worth the name and is standardised as it is.
 
+    Parameters
+    ----------
+    linear : sequence of int
+        Columns that are standardised as they are: indices that may be 0 or below.
+
     Attributes
     ----------
     floor_ : ndarray of float32, shape (bands,)
@@ -32,11 +38,15 @@ class LogScaler(_Scaler):
 
     floor_: NDArray[np.float32]
 
+    def __init__(self, linear: Sequence[int] = ()) -> None:
+        self.linear = linear
+
     def _measure(
         self, rows: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         level = rows.mean(axis=0)
-        self.floor_ = np.where(level > 0, FLOOR * level, np.nan).astype(np.float32)
+        logarithmic = (level > 0) & ~np.isin(np.arange(len(level)), list(self.linear))
+        self.floor_ = np.where(logarithmic, FLOOR * level, np.nan).astype(np.float32)
         logs = self._before(rows)
         spread = logs.std(axis=0)
         # A constant band: in logarithms its rounding error is not small beside its mean.

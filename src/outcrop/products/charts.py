@@ -52,7 +52,7 @@ def spectra_figure(legend: Legend) -> Figure:
     rows = -(-len(shown) // ACROSS) if 1 < len(shown) <= PANELS else 0
     # Inches of the panels with what lies under them, and of the whole.
     foot = 1.3 * rows + (0.5 if rows else 0)
-    figure = _figure(9, foot + 4.2)
+    figure = bare_figure(9, foot + 4.2)
     height = figure.get_figheight()
     overview = figure.add_axes((0.08, (foot + 0.5) / height, 0.87, 3.05 / height))
     x, order, name = _positions(legend)
@@ -108,10 +108,10 @@ def _small_spectra(
         axes.tick_params(
             labelsize=6.5, labelbottom=i + across >= len(units), labelleft=i % across == 0
         )
-        axes.set_title(_numbered(unit), size=7.5, pad=2, loc="left")
+        axes.set_title(numbered(unit), size=7.5, pad=2, loc="left")
 
 
-def _numbered(unit: Unit) -> str:
+def numbered(unit: Unit) -> str:
     """Return a unit's name, cut to a panel's width, with its number where it lacks it."""
     name = unit.name if len(unit.name) < 20 else unit.name[:18].rstrip() + "…"
     name = name if name == f"Unit {unit.number}" else f"{unit.number} {name}"
@@ -210,7 +210,7 @@ def selection_figure(selection: Mapping[str, Any]) -> Figure:
     }
     across = min(4, max(1, len(curves)))
     down = max(1, math.ceil(len(curves) / across))
-    figure = _figure(2.35 * max(2, across) + 0.3, 2.1 * down + 0.65)
+    figure = bare_figure(2.35 * max(2, across) + 0.3, 2.1 * down + 0.65)
     all_axes = figure.subplots(down, across, squeeze=False).ravel()
     for axes in all_axes[len(curves) :]:
         axes.set_visible(False)
@@ -257,7 +257,7 @@ def training_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
     stages = list(dict.fromkeys(str(entry["stage"]) for entry in history))
     across = min(4, max(1, len(stages)))
     down = max(1, math.ceil(len(stages) / across))
-    figure = _figure(2.6 * max(2, across) + 0.3, 2.35 * down + 0.2)
+    figure = bare_figure(2.6 * max(2, across) + 0.3, 2.35 * down + 0.2)
     all_axes = figure.subplots(down, across, squeeze=False).ravel()
     for axes in all_axes[len(stages) :]:
         axes.set_visible(False)
@@ -285,7 +285,7 @@ def training_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def bare_figure(width: float, height: float) -> Figure:
     """Make a figure that belongs to no window and no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -41,6 +41,7 @@ FILES = {
         "sld", "Style of the map for GeoServer", "application/vnd.ogc.sld+xml", ("metadata",)
     ),
     "code.tif": File("code", "The features that were clustered", COG, ("data",)),
+    "indices.tif": File("indices", "Band ratios and indices, a named band each", COG, ("data",)),
     "legend.json": File(
         "legend", "Names, areas and spectra of the units", "application/json", ("metadata",)
     ),

@@ -8,8 +8,11 @@ from typing import Any
 
 from outcrop import __version__
 from outcrop.config import Recipe
+from outcrop.indices import INDICES, NDVI_BARE, NDVI_FULL
 from outcrop.products.files import FILES
+from outcrop.products.indices import NOT_DRY, covers
 from outcrop.products.legend import Legend
+from outcrop.radiometry import value_rows
 from outcrop.reasons import REASONS
 from outcrop.sensors.base import Band
 
@@ -48,7 +51,7 @@ def render(
         The settings as published.
     images : mapping of str to bytes
         PNG files: ``units``, ``composite``, ``spectra``, and, where there are curves,
-        ``selection`` and ``training``.
+        ``selection``, ``training`` and ``indices``.
     files : sequence of str
         Names of the files beside the page.
 
@@ -79,6 +82,9 @@ def render(
         selection_words=_selection_words(metrics.get("selection")),
         quality=_quality(metrics),
         masked=_masked(metrics),
+        indices=_indices(legend, metrics.get("indices")),
+        values=value_rows(metrics),
+        light=_light(metrics.get("illumination")),
         run_toml=run_toml,
         files=[(name, FILES[name].what) for name in FILES if name in files],
         left_out=metrics.get("left_out", {}),
@@ -86,7 +92,7 @@ def render(
     )
 
 
-_IMAGES = ("units", "composite", "spectra", "selection", "training")
+_IMAGES = ("units", "composite", "spectra", "selection", "training", "indices")
 _QUANTITY = {
     "reflectance": "reflectance (0-1)",
     "radiance": "radiance (W m⁻² sr⁻¹ µm⁻¹)",
@@ -106,6 +112,29 @@ def area_text(area: float | None, pixels: int) -> str:
 
 def _unit(unit: Any) -> dict[str, Any]:
     return {k: getattr(unit, k) for k in ("number", "name", "colour", "pixels", "share", "mean")}
+
+
+def _indices(legend: Legend, facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what the section on ratios says: indices, what is missing, and cover by unit."""
+    if not facts:
+        return None
+    found = [(INDICES[n], facts["bands"][n]) for n in facts["scene"]]
+    cover = {u.number: covers(facts, u.number) for u in legend.units if u.pixels}
+    return {
+        "found": found,
+        "missing": [(INDICES[n], why) for n, why in facts["missing"].items()],
+        "cover": {n: {k: _percent(v) for k, v in both.items()} for n, both in cover.items()},
+        "green": "green_cover" in facts["scene"],
+        "dry": "dry_cover" in facts["scene"],
+        "not_green": facts["missing"].get("green_cover", ""),
+        "not_dry": NOT_DRY,
+        "bare": f"{NDVI_BARE:g}",
+        "full": f"{NDVI_FULL:g}",
+    }
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
 
 
 def _terms(legend: Legend) -> list[tuple[str, dict[int, str]]]:
@@ -133,6 +162,7 @@ def _method(recipe: Recipe, area_unit: str) -> str:
     """Say the steps of a recipe that do something, in their order."""
     steps = [
         (recipe.features.transform, "{} of the bands"),
+        (_used(recipe), "features {}"),
         (recipe.preprocess.scale, "{} scaling"),
         (recipe.smooth.name, "{} smoothing"),
         (recipe.reducer.name, "reducer {}"),
@@ -144,6 +174,11 @@ def _method(recipe: Recipe, area_unit: str) -> str:
         unit = "m²" if area_unit == "m2" else "pixels"
         said.append(f"areas under {recipe.products.min_area:g} {unit} joined to a neighbour")
     return ", ".join(said)
+
+
+def _used(recipe: Recipe) -> str:
+    """Say what the features are, where they are not the bands alone."""
+    return "none" if recipe.features.use == ("bands",) else " and ".join(recipe.features.use)
 
 
 def _selection_words(selection: Mapping[str, Any] | None) -> str:
@@ -178,6 +213,39 @@ def _masked(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (name, meanings[name], f"{facts['pixels']:,}", f"{facts['share']:.1%}")
         for name, facts in metrics.get("masked", {}).items()
     ]
+
+
+def _light(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Put the correction of the light on slopes into words, None where there was none."""
+    if facts is None:
+        return None
+    method = {"c": "C (Teillet et al. 1982)", "minnaert": "Minnaert (Smith et al. 1980)",
+              "scs+c": "SCS+C (Soenen et al. 2005)"}[facts["method"]]  # fmt: skip
+    words = (
+        f"Corrected by {method} on {facts['dem']}, with the sun at azimuth "
+        f"{facts['sun_azimuth']:.1f}° and elevation {facts['sun_elevation']:.1f}° (from the "
+        f"{facts['sun_from']}). The heights under the scene run from {facts['relief'][0]:,.0f} to "
+        f"{facts['relief'][1]:,.0f} m."
+    )
+    rows = []
+    for name, key, form in _LIGHT_SCORES:
+        values = [(facts.get(when) or {}).get(key) for when in ("before", "after")]
+        rows.append((name, *("" if v is None else form.format(v) for v in values)))
+    bands = [
+        (b["band"], "left as it is" if b["coefficient"] is None else f"{b['coefficient']:.3g}",
+         f"{b['correlation']:.2f}")
+        for b in facts["bands"]
+    ]  # fmt: skip
+    return {"words": words, "rows": rows, "bands": bands}
+
+
+_LIGHT_SCORES = (
+    ("Mutual information of units and illumination (bits)", "illumination", "{:.3f}"),
+    ("The same as a share of what the units tell", "illumination_share", "{:.1%}"),
+    ("Share that where slopes face tells of the units", "aspect_share", "{:.1%}"),
+    ("Share that the side of the sun tells among slopes of the same light", "across_share",
+     "{:.1%}"),
+)  # fmt: skip
 
 
 def _data_uri(png: bytes) -> str:

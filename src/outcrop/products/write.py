@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from outcrop.config import Recipe
 from outcrop.grid import row_areas
-from outcrop.products import figure, polygons, report, sld, stac, style
+from outcrop.products import figure, index_chart, polygons, report, sld, stac, style
 from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
@@ -51,7 +51,7 @@ def write_item(
     if recipe.products.datetime is None:
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
-    doubtful = {"code.tif", "units.gpkg"}
+    doubtful = {"code.tif", "units.gpkg", "indices.tif"}
     names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
     facts = stac.item(
         str(metrics["scene"]),
@@ -102,9 +102,12 @@ def write_pictures(
         subtitle=f"{metrics['units']} spectral units of {Path(str(metrics['scene'])).name}",
     )  # fmt: skip
     (folder / "map.png").write_bytes(figure.to_png(drawn))
+    # A page has no axes: what is stored from south to north is turned over.
+    south_up = grid.crs is not None and grid.affine.e > 0
+    upright = slice(None, None, -1) if south_up else slice(None)
     images = {
-        "units": _png(_coloured(labels, legend)),
-        "composite": _png(figure.composite(composite)),
+        "units": _png(_coloured(labels, legend)[upright]),
+        "composite": _png(figure.composite(composite)[upright]),
         "spectra": figure.to_png(figure.spectra_figure(legend)),
     }
     selection = metrics.get("selection")
@@ -112,6 +115,8 @@ def write_pictures(
         images["selection"] = figure.to_png(figure.selection_figure(selection))
     if metrics.get("training"):
         images["training"] = figure.to_png(figure.training_figure(metrics["training"]))
+    if metrics.get("indices") and index_chart.ratios_of(metrics["indices"]):
+        images["indices"] = figure.to_png(index_chart.index_figure(legend, metrics["indices"]))
     page = report.render(
         title=title, legend=legend, bands=legend.bands, shown=shown, recipe=recipe,
         metrics=metrics, run_toml=run_toml, images=images,

@@ -21,7 +21,8 @@ from outcrop.errors import SceneError
 Kind = Literal["folder", "zip", "tar"]
 
 _KINDS: dict[str, Kind] = {".zip": "zip", ".tar": "tar", ".tgz": "tar", ".tar.gz": "tar"}
-_METADATA = (".txt", ".xml", ".json")
+#: Files by which a product may be named: its metadata, or HDF, which holds its own.
+_METADATA = (".txt", ".xml", ".json", ".hdf")
 #: More members than any product has.
 MOST_MEMBERS = 20_000
 #: Folders deeper than any product's.

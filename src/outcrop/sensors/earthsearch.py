@@ -73,7 +73,7 @@ class EarthSearchReader:
         chosen = item.choose(options.bands)
         own: list[Source] = [item.band(asset, band) for asset, band in chosen]
         finest = min(abs(s.grid.affine.a) for s in own)
-        size = options.resolution or max(DEFAULT_RESOLUTION, finest)
+        size = _meeting(options.resolution, own) or max(DEFAULT_RESOLUTION, finest)
         grid = grid_at(own[0].grid, size)
         flags = tuple(f for f in SCL if f.reason in masks.codes)
         layers = [DecodedSource(s, flags) for s in item.classification()]
@@ -95,6 +95,13 @@ class EarthSearchReader:
 
 
 L2A = EarthSearchReader("Sentinel-2 Level 2A (Earth Search)")
+
+
+def _meeting(wanted: float | None, bands: Sequence[Source]) -> float | None:
+    """Return a size asked for if the bands can meet at it; what cannot be is made later."""
+    sizes = [abs(band.grid.affine.a) for band in bands]
+    whole = [max(s, wanted) / min(s, wanted) % 1 for s in sizes] if wanted else [1.0]
+    return wanted if not any(whole) else None
 
 
 def _item(container: Container, name: str) -> Mapping[str, Any] | None:

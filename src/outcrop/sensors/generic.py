@@ -12,6 +12,7 @@ import numpy as np
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
+from outcrop.gcps import Gcps, fit_gcps
 from outcrop.sensors import get_sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
 from outcrop.source import BandFile, RasterSource, open_quietly
@@ -42,6 +43,7 @@ class RasterFile:
     bands: tuple[StoredBand, ...]
     striped: bool
     masked: bool = True
+    gcps: Gcps | None = None
 
 
 def open_raster(scene: str, options: Input | None = None) -> RasterSource:
@@ -61,11 +63,6 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
         If a file is missing or no raster, or the files do not fit each other.
     """
     options = options or Input()
-    if options.resolution is not None:
-        raise SceneError(
-            f"--resolution {options.resolution:g}: {scene} is read on its own grid; the option is "
-            "for products with bands of several resolutions (see: outcrop sensors)"
-        )
     rasters = [inspect_raster(path) for path in _paths(scene)]
     require_one_grid(rasters)
     stored = [band for raster in rasters for band in raster.bands]
@@ -80,6 +77,7 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
         files=tuple(_band_file(s, options) for s, _ in picked),
         striped=all(r.striped for r in rasters),
         masked=all(r.masked for r in rasters),
+        gcps=rasters[0].gcps,
     )
 
 
@@ -121,12 +119,20 @@ def inspect_raster(path: str) -> RasterFile:
                 ),
                 _is_striped(dataset),
                 masked=alpha is None or is_mask,
+                gcps=_gcps(dataset),
             )
     except (RasterioError, OSError) as error:
         raise SceneError(
             f"{path} cannot be opened as a raster ({_brief(error, path)}); "
             "it must be a format that GDAL reads"
         ) from None
+
+
+def _gcps(dataset: Any) -> Gcps | None:
+    points, crs = dataset.gcps
+    if dataset.crs is not None or crs is None:
+        return None
+    return fit_gcps([(p.col, p.row, p.x, p.y) for p in points], _crs(crs) or "")
 
 
 def _alpha(dataset: Any) -> int | None:

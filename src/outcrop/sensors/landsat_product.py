@@ -65,11 +65,6 @@ class LandsatReader:
         self, container: Container, metadata: str, options: Input, masks: Masks
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
-        if options.resolution is not None:
-            raise SceneError(
-                f"--resolution {options.resolution:g}: the bands of Landsat are read on their own "
-                "grid; the option is for products with bands of several resolutions"
-            )
         mtl = read_mtl(container, metadata)
         sensor = _sensor(mtl, options)
         product = _Product(container, metadata, mtl, sensor, self.level)
@@ -91,6 +86,7 @@ class LandsatReader:
             product=f"{sensor.title}, {self.title}",
             notes=(*_notes(mtl, rasters[0], self.level), *notes, *ignored(options, metadata)),
             paths=(container.path / metadata,) if container.kind == "folder" else (container.path,),
+            toa=self.level == 1,
             sun=Sun.of(*(mtl.number(f"SUN_{k}", "IMAGE_ATTRIBUTES") for k in _ANGLES)),
         )
 
@@ -270,7 +266,7 @@ def _notes(mtl: Mtl, raster: RasterFile, level: int) -> list[str]:
         )
     if level == 1:
         notes.append(
-            "Level 1 is reflectance at the top of the atmosphere: haze and atmosphere are still "
-            "in it, so do not compare it with surface reflectance"
+            "Level 1 is reflectance at the top of the atmosphere: do not compare it with surface "
+            "reflectance"
         )
     return notes

@@ -11,6 +11,7 @@ from outcrop.quality import Masks, QualitySource
 from outcrop.registry import Registry
 from outcrop.sensors.base import Sensor
 from outcrop.sensors.container import Container, open_container
+from outcrop.sensors.hdf4 import is_hdf4
 
 PRODUCTS = Registry(
     "product",
@@ -20,6 +21,9 @@ PRODUCTS = Registry(
         "sentinel2-l2a": "outcrop.sensors.sentinel2_product:L2A",
         "sentinel2-l1c": "outcrop.sensors.sentinel2_product:L1C",
         "sentinel2-earthsearch": "outcrop.sensors.earthsearch:L2A",
+        "aster-l1t": "outcrop.sensors.aster_product:L1T",
+        "aster-07xt": "outcrop.sensors.aster_product:SURFACE",
+        "aster-05": "outcrop.sensors.aster_product:EMISSIVITY",
     },
 )
 
@@ -63,7 +67,7 @@ def recognise(scene: str) -> Recognised | None:
     Raises
     ------
     SceneError
-        If a folder or an archive holds no product, or several.
+        If a folder, an archive or an HDF4 file holds no product, or several.
     """
     container = open_container(scene)
     if container is None:
@@ -73,9 +77,14 @@ def recognise(scene: str) -> Recognised | None:
         metadata = reader.find(container)
         if metadata is not None:
             return Recognised(name, reader, container, metadata)
-    if container.only:
-        return None
     kinds = "; ".join(PRODUCTS.load(n).title for n in PRODUCTS)
+    if container.only:
+        if is_hdf4(container.path / container.only):
+            raise SceneError(
+                f"{scene} is HDF4 of a product that is not known (known: {kinds}); export its "
+                "bands as GeoTIFF"
+            )
+        return None
     raise SceneError(
         f"{scene} is {'a folder' if container.kind == 'folder' else 'an archive'} in which no "
         f"product is recognised (known: {kinds}); give the raster files inside it, joined by commas"

@@ -82,6 +82,7 @@ class SafeReader:
             product=f"{self.title}, baseline {meta.baseline or 'not given'}",
             notes=(*_notes(self.level, sources, size), *notes, *ignored(options, metadata)),
             paths=(container.path / metadata if container.kind == "folder" else container.path,),
+            toa=self.level == "L1C",
             sun=read_sun(container, metadata, meta.images[0]),
             relief=RELIEF if self.level == "L2A" else "",
         )
@@ -164,10 +165,9 @@ def open_layer(container: Container, member: str, band: Band, file: BandFile) ->
 
 
 def _resolution(options: Input) -> float:
-    size = DEFAULT_RESOLUTION if options.resolution is None else options.resolution
-    if size not in RESOLUTIONS:
-        raise SceneError(f"--resolution {size:g}: Sentinel-2 is read at 10, 20 or 60 m")
-    return size
+    """Return the size at which the bands meet; what was asked for is made of it later."""
+    wanted = DEFAULT_RESOLUTION if options.resolution is None else options.resolution
+    return max((r for r in RESOLUTIONS if r <= wanted), default=RESOLUTIONS[0])
 
 
 def _quality(
@@ -223,7 +223,7 @@ def _notes(level: str, sources: Sequence[Source], size: float) -> list[str]:
     notes = interpolated(sources, size)
     if level == "L1C":
         notes.append(
-            "Level 1C is reflectance at the top of the atmosphere: haze and atmosphere are still "
-            "in it, so do not compare it with surface reflectance"
+            "Level 1C is reflectance at the top of the atmosphere: do not compare it with surface "
+            "reflectance"
         )
     return notes
