@@ -32,13 +32,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click_error as error:
         return _fail(error.format_message())
     except OutcropError as error:
-        return _fail(str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        print("outcrop: stopped; nothing was left behind", file=sys.stderr)
+        return _fail("; ".join([str(error), *_notes(error)]))
+    except (KeyboardInterrupt, typer.Abort) as error:
+        left = _notes(error) or ["nothing was left behind"]
+        print("; ".join(["outcrop: stopped", *left]), file=sys.stderr)
         return 130
-    except MemoryError:
-        return _fail("not enough memory; fit on fewer pixels with --sample, or cut with --aoi")
+    except MemoryError as error:
+        way_out = "not enough memory; fit on fewer pixels with --sample, or cut with --aoi"
+        return _fail("; ".join([way_out, *_notes(error)]))
     return code if isinstance(code, int) else 0
+
+
+def _notes(error: BaseException) -> list[str]:
+    """Return what was added to an error on its way, such as what can be resumed."""
+    return list(getattr(error, "__notes__", ()))
 
 
 def _fail(message: str) -> int:

@@ -29,6 +29,9 @@ def open_scene(
     resolution: float | None = None,
     crs: str | None = None,
     resampling: str | None = None,
+    composite: str | None = None,
+    radiometry: str | None = None,
+    stack: bool | None = None,
     mask: Sequence[str] = DEFAULT,
     ndvi: float = NDVI,
     haze: Literal["auto", "none", "dark-object"] = "auto",
@@ -59,6 +62,14 @@ def open_scene(
     resampling : str, optional
         How pixels are interpolated on another grid: bilinear (the default), nearest or cubic.
         On a coarser grid they are averaged.
+    composite : str, optional
+        What is made of several scenes where they overlap: first (the default), median,
+        geomedian or barest; see ``docs/cubes.md``.
+    radiometry : str, optional
+        ``"match"`` (the default) brings overlapping scenes to the radiometry of the first;
+        ``"none"`` keeps their values.
+    stack : bool, optional
+        Lay the bands of several sensors on each other; bands are named ``sentinel2_B04``.
     mask : sequence of str
         Why pixels of a product become NaN, besides fill: saturated, cloud, shadow, edge, snow,
         water, vegetation.
@@ -93,6 +104,9 @@ def open_scene(
         resolution=resolution,
         crs=crs,
         resampling=resampling,
+        composite=composite,
+        radiometry=radiometry,
+        stack=stack,
     )
     check_mask(mask, ndvi, "open_scene")
     return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi), haze))
@@ -106,6 +120,8 @@ def map_units(
     units: int | Literal["auto"] | None = None,
     seed: int | None = None,
     like: str | Path | None = None,
+    dem: str | Path | None = None,
+    sun: tuple[float, float] | None = None,
     overwrite: bool = False,
 ) -> Result:
     """Map the spectral units of a cube and publish the result as a folder.
@@ -124,6 +140,11 @@ def map_units(
         Of everything random, instead of the recipe's.
     like : str or Path, optional
         ``legend.json`` of another run whose unit numbers, names and colours to take over.
+    dem : str or Path, optional
+        Elevation model with which to take the light on slopes out of the bands; the recipe's
+        ``preprocess.illumination`` says how.
+    sun : tuple of float, optional
+        Its azimuth (from true north) and elevation in degrees: a cube does not say them.
     overwrite : bool
         Replace a result that Outcrop wrote there earlier.
 
@@ -143,8 +164,13 @@ def map_units(
     settings = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     given = {"seed": seed, "like": str(Path(like).absolute()) if like is not None else None}
     run: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    azimuth, elevation = sun or (None, None)
+    light = {"dem": str(Path(dem).absolute()) if dem is not None else None,
+             "sun_azimuth": azimuth, "sun_elevation": elevation}  # fmt: skip
+    scene: dict[str, Any] = {k: v for k, v in light.items() if v is not None}
     settings = dataclasses.replace(
         settings,
+        input=dataclasses.replace(settings.input, **scene),
         clusterer=with_step(settings.clusterer, n_units=units),
         run=dataclasses.replace(settings.run, **run),
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import engine
-from outcrop.engine import Block
+from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
 from outcrop.indices import Ready, require, stack
+from outcrop.labelling import Labelled, label
 from outcrop.measuring import KINDS, Gauge
 from outcrop.model import Model
 from outcrop.products.figure import choose_composite
-from outcrop.products.indices import index_writer
-from outcrop.products.mask import mask_writer
-from outcrop.products.raster import block_writer, cog_writer, overview_step
+from outcrop.products.indices import index_layer
+from outcrop.products.mask import mask_layer
+from outcrop.products.parts import Layer, Parts
+from outcrop.products.raster import cog_writer, overview_step
 from outcrop.products.style import colour_table
+from outcrop.publish import PARTS
 from outcrop.quality import WithReasons
+from outcrop.resuming import Journal
 from outcrop.sieving import sieve_raster, sum_units
-from outcrop.source import Source, Window, has_reasons, valid_mask
+from outcrop.source import Source, has_counts, has_reasons, valid_mask
 from outcrop.unitstats import TileSums, UnitSums
 
 
@@ -42,6 +45,8 @@ class Applied:
     step : int
     reasons : ndarray of int64 or None
         Pixels by code of `outcrop.reasons`, where the scene knows why pixels are missing.
+    clear : ndarray of int64 or None
+        Pixels by their number of clear observations, where the scene is a composite.
     gauge : Gauge
         What was measured besides.
     indices : UnitSums
@@ -55,91 +60,81 @@ class Applied:
     composite_bands: tuple[int, ...]
     step: int
     reasons: NDArray[np.int64] | None
+    clear: NDArray[np.int64] | None
     gauge: Gauge
     indices: UnitSums
     counts: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class _Result:
-    labels: NDArray[np.uint8]
-    sums: list[tuple[tuple[int, int], UnitSums]]
-    composite: NDArray[np.float32]
-    code: NDArray[np.float32]
-    reasons: NDArray[np.uint8]
-    indices: list[tuple[tuple[int, int], UnitSums]]
-    layers: NDArray[np.float32]
-    counts: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
 class _Label:
-    """The work on one block: bands in, final labels of the core out."""
+    """The work on one block: bands in, and its part of the map on the disk.
+
+    Nothing of the size of the block is returned: where it is done by another process, no pixel
+    travels.
+    """
 
     model: Model
     filters: tuple[Any, ...]
     areas: NDArray[np.float64] = field(repr=False)
     shown: tuple[int, ...]
     step: int
-    code_width: int
+    layers: Mapping[str, Layer]
+    parts: Parts
     gauge: Gauge
-    layers: tuple[Ready, ...]
+    wanted: tuple[Ready, ...]
 
-    def __call__(self, data: NDArray[np.float32], block: Block) -> _Result:
-        # Planes beyond the model's bands: the reasons, or none.
-        data, reasons = data[: len(self.model.bands)], data[len(self.model.bands) :]
+    def __call__(self, data: NDArray[np.float32], block: Block) -> None:
+        # Planes beyond the model's bands: none, the reasons, or reasons and clear observations.
+        data, planes = data[: len(self.model.bands)], data[len(self.model.bands) :]
         mask = valid_mask(data)
-        labels = np.zeros(mask.shape, np.uint8)
-        code = np.full((self.code_width, *mask.shape), np.nan, np.float32)
-        if mask.any():
-            codes = self._codes(data, mask)
-            labels[mask] = self.model.assign(codes)
-            if self.code_width:
-                code[:, mask] = codes.T
-            labels = self._refined(labels, codes, mask)
         cut = block.core.inside(block.outer)
-        core, final = data[:, *cut], np.ascontiguousarray(labels[cut])
-        return _Result(
-            labels=final,
-            sums=[
-                (place, UnitSums.of_tile(*self._part(core, final, tile, block)))
-                for place, tile in engine.tiles(block.core)
-            ],
-            composite=core[list(self.shown), :: self.step, :: self.step].copy(),
-            code=code[:, *cut],
-            reasons=reasons[:, *cut].astype(np.uint8),
-            indices=[
-                (place, self.gauge.sums(*self._part(core, final, tile, block)))
-                for place, tile in engine.tiles(block.core)
-            ],
-            layers=stack(self.layers, np.where(final > 0, core, np.float32(np.nan))),
-            counts=self.gauge.counts(core, final),
-        )
+        wanted = any(getattr(f, "needs_evidence", False) for f in self.filters)
+        made = label(self.model, data, mask, evidence=wanted, codes="code" in self.layers)
+        pixels: dict[str, NDArray[Any]] = {"units": self._refined(made)}
+        if made.codes is not None:
+            pixels["code"] = made.codes
+        if "mask" in self.layers:
+            pixels["mask"] = planes[0].astype(np.uint8)
+        if "clear" in self.layers:
+            pixels["clear"] = planes[1].astype(np.uint16)
+        cores = {n: np.ascontiguousarray(p[..., cut[0], cut[1]]) for n, p in pixels.items()}
+        core = data[:, *cut]
+        if "indices" in self.layers:
+            mapped = np.where(cores["units"] > 0, core, np.float32(np.nan))
+            cores["indices"] = stack(self.wanted, mapped)
+        facts = self._facts(core, cores, block)
+        layers = [(self.layers[name], core) for name, core in cores.items()]
+        self.parts.write(block.index, layers, facts)
 
-    def _codes(self, data: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        features = self.model.front(data)
-        return self.model.codes(np.ascontiguousarray(features[:, mask].T))
+    def _facts(
+        self, core: NDArray[np.float32], cores: Mapping[str, NDArray[Any]], block: Block
+    ) -> dict[str, NDArray[Any]]:
+        """Return what is kept of a block beside its pixels: sums by tile, imagery, reasons."""
+        facts: dict[str, NDArray[Any]] = {
+            "composite": core[list(self.shown), :: self.step, :: self.step]
+        }
+        for (row, col), tile in engine.tiles(block.core):
+            inside = tile.inside(block.core)
+            rows = self.areas[tile.row : tile.row + tile.height]
+            part = core[:, *inside], cores["units"][inside], rows
+            facts[f"sums {row} {col}"] = UnitSums.of_tile(*part).used
+            facts[f"indices {row} {col}"] = self.gauge.sums(*part).used
+        facts["counts"] = self.gauge.counts(core, cores["units"])
+        if "mask" in cores:
+            facts["reasons"] = np.bincount(cores["mask"].ravel(), minlength=256)
+        if "clear" in cores:
+            facts["clear"] = np.bincount(cores["clear"].ravel(), minlength=2**16)
+        return facts
 
-    def _refined(
-        self, labels: NDArray[np.uint8], codes: NDArray[np.float32], mask: NDArray[np.bool_]
-    ) -> NDArray[np.uint8]:
-        evidence, numbers = None, np.asarray(self.model.numbers, np.uint8)
+    def _refined(self, made: Labelled) -> NDArray[np.uint8]:
+        labels, numbers = made.labels, np.asarray(self.model.numbers, np.uint8)
         for step in self.filters:
-            if not getattr(step, "needs_evidence", False):
+            if getattr(step, "needs_evidence", False):
+                labels = step(labels, made.evidence, numbers)
+            else:
                 labels = step(labels)
-                continue
-            if evidence is None:
-                evidence = np.zeros((*mask.shape, len(numbers)), np.float32)
-                evidence[mask] = self.model.evidence(codes)
-            labels = step(labels, evidence, numbers)
         return labels
-
-    def _part(
-        self, data: NDArray[np.float32], labels: NDArray[np.uint8], tile: Window, block: Block
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float64]]:
-        """Return a tile's data, labels and areas of its rows."""
-        inside = tile.inside(block.core)
-        return data[:, *inside], labels[inside], self.areas[tile.row : tile.row + tile.height]
 
 
 def apply_model(
@@ -153,13 +148,24 @@ def apply_model(
     min_area: float = 0.0,
     layers: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    executor: Executor | None = None,
+    journal: Journal | None = None,
 ) -> Applied:
     """Write ``units.tif`` (and ``mask.tif``, ``code.tif``, ``indices.tif``) into a folder.
 
-    The result depends on the model and the pixels alone: not on ``threads``, not on ``block``.
-    With a ``min_area`` (square metres, or pixels without a CRS) a sieve takes what is smaller
-    out of the labels before they become ``units.tif``, and the scene is read a second time for
-    the sums of what is left. ``layers`` are the indices of ``indices.tif``.
+    The result depends on the model and the pixels alone: not on ``threads``, ``block``, the
+    executor, or on how often the run was cut off. With a ``min_area`` (square metres, or pixels
+    without a CRS) a sieve takes what is smaller out of the labels before they become
+    ``units.tif``, and the scene is read a second time for the sums of what is left. ``layers``
+    are the indices of ``indices.tif``.
+
+    Parameters
+    ----------
+    executor : Executor, optional
+        Where blocks are done instead of in threads of this process; all its workers must see
+        ``folder``.
+    journal : Journal, optional
+        What is finished already, and where to note what is.
 
     Raises
     ------
@@ -167,71 +173,127 @@ def apply_model(
         If the scene cannot be read to its end or the rasters cannot be written.
     """
     grid = source.grid
-    step = overview_step(grid.shape)
-    shown = tuple(choose_composite(model.bands))
-    composite = np.full((3, -(-grid.shape[0] // step), -(-grid.shape[1] // step)), np.nan, "f4")
-    width = _code_width(model) if save_code else 0
-    areas = row_areas(grid)
-    gauge = Gauge.of(model.bands, grid.shape, model.front.floors(len(model.bands)))
+    parts = Parts((folder / PARTS).absolute())
+    parts.folder.mkdir(exist_ok=True)
     wanted = require(layers, model.bands, source.name) if layers else ()
-    work = _Label(model, model.filters, areas, shown, step, width, gauge, wanted)
-    sums, index_sums = TileSums(), TileSums()
-    counts = np.zeros((len(KINDS), len(model.bands)), np.int64)
-    layer_file = index_writer(folder, grid, wanted) if wanted else None
-    codes = _code_writer(folder, grid, width) if save_code else None
-    masks = mask_writer(folder, grid) if has_reasons(source) else None
-    reasons = np.zeros(256, np.int64) if masks else None
-    colours = colour_table(model.legend)
-    first = folder / ("units.unsieved.tif" if min_area else "units.tif")
-    labels = block_writer(first, grid) if min_area else cog_writer(first, grid, colours=colours)
-    with (
-        labels as write,
-        codes or nullcontext() as write_code,
-        masks or nullcontext() as write_mask,
-        layer_file or nullcontext() as write_layers,
-    ):
-
-        def sink(block: Block, result: _Result) -> None:
-            write(block.core, result.labels)
-            if write_code is not None:
-                write_code(block.core, result.code)
-            if write_mask is not None and reasons is not None:
-                write_mask(block.core, result.reasons)
-                reasons[:] += np.bincount(result.reasons.ravel(), minlength=256)
-            if write_layers is not None:
-                write_layers(block.core, result.layers)
-            for place, part in result.sums:
-                sums.add(place, part)
-            for place, part in result.indices:
-                index_sums.add(place, part)
-            counts[:] += result.counts
-            row, col = block.core.row // step, block.core.col // step
-            height, width = result.composite.shape[1:]
-            composite[:, row : row + height, col : col + width] = result.composite
-
-        engine.run(
-            WithReasons(source) if masks else source, work, sink,
-            halo=model.front.halo + sum(f.halo for f in model.filters), size=block, threads=threads,
-            progress=progress,
-        )  # fmt: skip
-    total, of_indices = sums.total(), index_sums.total()
-    if min_area:
-        with cog_writer(folder / "units.tif", grid, colours=colours) as write:
-            sieve_raster(first, write, areas, min_area)
-        first.unlink()
-        total, of_indices = sum_units(
-            source, folder / "units.tif", gauge, threads=threads, block=block
-        )
-    return Applied(total, composite, shown, step, reasons, gauge, of_indices, counts)
-
-
-def _code_width(model: Model) -> int:
-    return int(vars(model.reducer)["n_components_"])
-
-
-def _code_writer(folder: Path, grid: Any, width: int) -> Any:
-    names = [f"code {i + 1}" for i in range(width)]
-    return cog_writer(
-        folder / "code.tif", grid, bands=width, dtype="float32", nodata=float("nan"),
-        resampling="average", names=names,
+    written = _layers(model, source, save_code, wanted)
+    gauge = Gauge.of(model.bands, grid.shape, model.front.floors(len(model.bands)))
+    shown, step = tuple(choose_composite(model.bands)), overview_step(grid.shape)
+    areas = row_areas(grid)
+    work = _Label(model, model.filters, areas, shown, step, written, parts, gauge, wanted)
+    blocks = engine.cut(grid.shape, block, halo=halo_of(model), striped=source.striped)
+    _map_blocks(
+        WithReasons(source, "clear" in written) if "mask" in written else source, work, blocks,
+        journal, threads, executor, progress,
     )  # fmt: skip
+    cores = [b.core for b in blocks]
+    for name, layer in written.items():
+        if name != "units" or not min_area:
+            parts.assemble(layer, cores, grid, folder / f"{name}.tif")
+    applied = _gathered(parts, blocks, grid.shape, work)
+    if not min_area:
+        return applied
+    unsieved = parts.mosaic(written["units"], cores, grid)
+    with cog_writer(folder / "units.tif", grid, colours=written["units"].colours) as write:
+        sieve_raster(unsieved, write, areas, min_area)
+    sums, indices = sum_units(
+        source, folder / "units.tif", gauge,
+        threads=threads, block=block, executor=executor, progress=progress,
+    )  # fmt: skip
+    return replace(applied, sums=sums, indices=indices)
+
+
+def halo_of(model: Model) -> int:
+    """Return how many pixels around a block decide over its labels."""
+    return int(model.front.halo + sum(f.halo for f in model.filters))
+
+
+def _map_blocks(
+    source: Source,
+    work: _Label,
+    blocks: Sequence[Block],
+    journal: Journal | None,
+    threads: int,
+    executor: Executor | None,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Do the blocks that are not finished, and note those that are."""
+    if journal is not None:
+        # The disk has the last word.
+        kept = {b.index for b in blocks if work.parts.holds(b.index, work.layers.values())}
+        journal.finished &= kept
+    finished = journal.finished if journal is not None else set()
+    before = len(finished)
+    waiting = [b for b in blocks if b.index not in finished]
+
+    def sink(block: Block, _: None) -> None:
+        if journal is not None:
+            journal.add(block.index)
+
+    def tell(done: int, _: int) -> None:
+        if progress is not None:
+            progress(before + done, len(blocks))
+
+    try:
+        engine.run(
+            source, work, sink,
+            blocks=waiting, threads=threads, executor=executor, progress=tell,
+        )  # fmt: skip
+    finally:
+        if journal is not None:
+            journal.save()
+
+
+def _gathered(parts: Parts, blocks: Sequence[Block], shape: Sequence[int], work: _Label) -> Applied:
+    """Read what the blocks left beside their pixels, one after the other."""
+    step = work.step
+    composite = np.full((3, -(-shape[0] // step), -(-shape[1] // step)), np.nan, np.float32)
+    sums = {"sums": TileSums(shape), "indices": TileSums(shape)}
+    reasons, clear = np.zeros(256, np.int64), np.zeros(2**16, np.int64)
+    counts = np.zeros((len(KINDS), len(work.model.bands)), np.int64)
+    for block in blocks:
+        facts = parts.facts(block.index)
+        for name, array in facts.items():
+            kind, *place = name.split()
+            if place:
+                sums[kind].add((int(place[0]), int(place[1])), array)
+        row, col = block.core.row // step, block.core.col // step
+        height, width = facts["composite"].shape[1:]
+        composite[:, row : row + height, col : col + width] = facts["composite"]
+        counts += facts["counts"]
+        reasons += facts.get("reasons", 0)
+        clear += facts.get("clear", 0)
+    return Applied(
+        sums["sums"].total(), composite, work.shown, step, reasons if reasons.any() else None,
+        clear if clear.any() else None,
+        work.gauge, sums["indices"].total(), counts,
+    )  # fmt: skip
+
+
+def _layers(
+    model: Model, source: Source, save_code: bool, wanted: Sequence[Ready]
+) -> dict[str, Layer]:
+    """Return what is written of a scene, by name."""
+    layers = [Layer("units", colours=colour_table(model.legend))]
+    if has_counts(source) or has_reasons(source):
+        layers.append(mask_layer())
+    if has_counts(source):
+        layers.append(Layer("clear", dtype="uint16", resampling="nearest"))
+    if save_code:
+        width = int(vars(model.reducer)["n_components_"])
+        names = tuple(f"code {i + 1}" for i in range(width))
+        layers.append(Layer("code", width, "float32", float("nan"), "average", names=names))
+    if wanted:
+        layers.append(index_layer(wanted))
+    return {layer.name: layer for layer in layers}
+
+
+def observations(pixels: NDArray[np.int64]) -> dict[str, Any]:
+    """Say how many clear observations the mapped pixels rest on, from pixels by their number."""
+    some = np.flatnonzero(pixels[1:]) + 1
+    total = max(int(pixels[1:].sum()), 1)
+    return {
+        "most": int(some.max(initial=0)),
+        "mean": float((pixels[some] * some).sum() / total),
+        "pixels": {str(n): int(pixels[n]) for n in (0, *some.tolist()) if pixels[n]},
+    }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +16,7 @@ from outcrop.cli_options import (
     Bands,
     Checksum,
     Clusterer,
+    Composite,
     Crs,
     Datetime,
     Dem,
@@ -31,37 +34,43 @@ from outcrop.cli_options import (
     Out,
     Overwrite,
     Quiet,
+    Radiometry,
     RecipeName,
     Reducer,
     Resampling,
     Resolution,
+    Resume,
     SampleSize,
     Scale,
     Scenes,
+    Scheduler,
     Seed,
     Sensor,
+    Stack,
     SunAzimuth,
     SunElevation,
     Threads,
     Units,
     Verbose,
+    Workers,
 )
 from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
 from outcrop.cli_parsing import (
     absolute,
     given,
     input_of,
+    joining_of,
     light_of,
     masks_of,
     names_of,
     override,
     sample_of,
 )
-from outcrop.config import Input
+from outcrop.config import Input, Recipe
 from outcrop.reasons import DEFAULT, NDVI
 
-if TYPE_CHECKING:
-    pass
+#: Options of `map` that say where and how to write, which `plan` doesn't.
+WRITING = ("out", "overwrite", "resume", "checksum", "scheduler")
 
 app = typer.Typer(
     help="Geological maps from satellite images, without labels.",
@@ -84,6 +93,48 @@ def _root(
         typer.echo(context.get_help())
 
 
+def _asked(o: Mapping[str, Any]) -> Recipe:
+    """Lay the options of `map`, by the names of its parameters, over the recipe they name."""
+    return override(
+        config.load_recipe(o["recipe"]),
+        input={
+            **input_of(
+                o["sensor"],
+                o["bands"],
+                o["scale"],
+                o["offset"],
+                o["nodata"],
+                o["aoi"],
+                o["resolution"],
+                o["crs"],
+                o["resampling"],
+            ),
+            **light_of(o["dem"], o["sun_azimuth"], o["sun_elevation"]),
+            **joining_of(o["composite"], o["radiometry"], o["stack"]),
+        },
+        preprocess={**masks_of(o["mask"], o["ndvi"], o["haze"]), "illumination": o["illumination"]},
+        features={"use": names_of(o["features"], "--features")},
+        reducer=o["reducer"],
+        clusterer=o["clusterer"],
+        units=o["units"],
+        run={
+            "seed": o["seed"],
+            "sample": sample_of(o["sample"]),
+            "device": o["device"],
+            "threads": o["threads"],
+            "block": o["block"],
+            "like": absolute(o["like"]),
+        },
+        products={
+            "save_code": o["save_code"] or None,
+            "title": o["title"],
+            "min_area": o["min_area"],
+            "datetime": o["datetime"],
+            "indices": names_of(o["indices"], "--indices"),
+        },
+    )
+
+
 @app.command("map")
 def map_(
     scenes: Scenes,
@@ -101,6 +152,9 @@ def map_(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -115,42 +169,58 @@ def map_(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
     min_area: MinArea = None,
     datetime: Datetime = None,
     save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map the spectral units of a scene: fit a recipe to it and apply it."""
     log_to_stderr(quiet, verbose)
-    changed = override(
-        config.load_recipe(recipe),
-        input={
-            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-            **light_of(dem, sun_azimuth, sun_elevation),
-        },
-        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
-        features={"use": names_of(features, "--features")},
-        reducer=reducer,
-        clusterer=clusterer,
-        units=units,
-        run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
-             "block": block, "like": absolute(like)},
-        products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime, "indices": names_of(indices, "--indices")},
-    )  # fmt: skip
+    changed = _asked(locals())
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
 
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = map_scenes(
             scenes, changed, out,
-            overwrite=overwrite, checksum=checksum, report=reporter,
+            overwrite=overwrite, resume=resume, checksum=checksum,
+            executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
+
+
+def _with_the_options_of_map(command: Any) -> Any:
+    """Give a command the options of `map`, except where to write, and ``--json``."""
+    own = inspect.signature(command, eval_str=True).parameters
+    shared = inspect.signature(map_, eval_str=True).parameters
+    kept = [p for n, p in shared.items() if n not in WRITING]
+    chosen = [*kept, *(p for p in own.values() if p.kind is not p.VAR_KEYWORD)]
+    command.__signature__ = inspect.Signature(chosen)
+    command.__annotations__ = {p.name: p.annotation for p in chosen}
+    return command
+
+
+@app.command()
+@_with_the_options_of_map
+def plan(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    **options: Any,
+) -> None:
+    """Say what mapping a scene would take: blocks, memory, disk and time."""
+    log_to_stderr(options["quiet"], options["verbose"])
+    from outcrop.planning import plan_run
+
+    found = plan_run(options["scenes"], _asked(options), workers=options["workers"] or 0)
+    typer.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))
 
 
 @app.command()
@@ -170,6 +240,9 @@ def fit(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -183,6 +256,8 @@ def fit(
     sample: SampleSize = None,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -194,6 +269,8 @@ def fit(
         input={
             **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
             **light_of(dem, sun_azimuth, sun_elevation),
+            **joining_of(composite, radiometry, stack),
+            **joining_of(composite, radiometry, stack),
         },
         preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
         features={"use": names_of(features, "--features")},
@@ -209,10 +286,13 @@ def fit(
         },
         products={},
     )
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import fit_scenes
 
-    with Bars(quiet) as reporter:
-        model = fit_scenes(scenes, changed, out, overwrite=overwrite, report=reporter)
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+        model = fit_scenes(
+            scenes, changed, out, overwrite=overwrite, executor=executor, report=reporter
+        )
     if not quiet:
         typer.echo(f"{len(model.numbers)} units fitted; model in {out}")
 
@@ -231,6 +311,9 @@ def apply(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     haze: Haze = None,
@@ -240,27 +323,33 @@ def apply(
     sun_azimuth: SunAzimuth = None,
     sun_elevation: SunElevation = None,
     threads: Threads = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     datetime: Datetime = None,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     checksum: Checksum = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map a scene with a model that was fitted on another of the same bands."""
     log_to_stderr(quiet, verbose)
+    from outcrop.cluster import dask_pool
     from outcrop.pipeline import apply_to_scenes
 
     options = Input(
         **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
         **given(light_of(dem, sun_azimuth, sun_elevation)),
+        **given(joining_of(composite, radiometry, stack)),
+        **given(joining_of(composite, radiometry, stack)),
     )
-    with Bars(quiet) as reporter:
+    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options,
             preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
             indices=names_of(indices, "--indices") or (),
-            threads=threads, datetime=datetime, overwrite=overwrite, checksum=checksum,
-            report=reporter,
+            threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
+            checksum=checksum, executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -287,9 +376,7 @@ def evaluate(
 
 @app.command()
 def info(
-    scene: Annotated[
-        str, typer.Argument(help="A product, a raster, or band files joined by commas.")
-    ],
+    scenes: Scenes,
     sensor: Sensor = None,
     bands: Bands = None,
     scale: Scale = None,
@@ -299,21 +386,25 @@ def info(
     resolution: Resolution = None,
     crs: Crs = None,
     resampling: Resampling = None,
+    composite: Composite = None,
+    radiometry: Radiometry = None,
+    stack: Stack = None,
     mask: Mask = None,
     ndvi: Ndvi = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what a scene is taken for: bands, wavelengths, quantity, grid, share of data."""
+    """Show what scenes are taken for: bands, wavelengths, quantity, grid, overlaps, data."""
     from outcrop.describing import describe
-    from outcrop.opening import open_source
+    from outcrop.opening import open_sources
     from outcrop.quality import Masks
 
     options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling))
+        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
+        **given(joining_of(composite, radiometry, stack)),
     )
     chosen = given(masks_of(mask, ndvi))
     masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
-    facts = describe(open_source(scene, options, masks))
+    facts = describe(open_sources(scenes, options, masks))
     typer.echo(json.dumps(facts.to_dict(), indent=1) if as_json else str(facts))
 
 
@@ -337,12 +428,19 @@ def recipes(
 @app.command()
 def sensors() -> None:
     """List the sensors whose bands Outcrop knows, and the products that it recognises."""
-    from outcrop.sensors import SENSORS, get_sensor
+    from outcrop.errors import listed
+    from outcrop.sensors import MODELS, SENSORS, get_sensor
     from outcrop.sensors.products import PRODUCTS
 
     for name in SENSORS:
         sensor = get_sensor(name)
         typer.echo(f"{name:10} {sensor.title}: default bands {', '.join(sensor.default)}")
+    typer.echo("\nEmbeddings of models, whose bands are features (--sensor NAME):")
+    for name in MODELS:
+        model = MODELS.load(name)
+        typer.echo(
+            f"{name:10} {model.title}" + (f": {listed(model.default)}" if model.bands else "")
+        )
     typer.echo("\nProducts, read from their folder, archive or metadata file:")
     for name in PRODUCTS:
         typer.echo(f"{name:22} {PRODUCTS.load(name).title}")

@@ -26,7 +26,7 @@ Bands = Annotated[
     typer.Option(
         "--bands",
         help="Bands in the order of the file, or a choice of those it names: "
-        "B2,B3 or blue,swir16 or wavelengths in um.",
+        "B2,B3 or blue,swir16 or wavelengths in um, a range (2.0-2.4), or all.",
     ),
 ]
 Scale = Annotated[float | None, typer.Option("--scale", help="Reflectance = value*scale+offset.")]
@@ -44,6 +44,20 @@ Crs = Annotated[
 Resampling = Annotated[
     str | None,
     typer.Option("--resampling", help="On another grid: bilinear, nearest or cubic."),
+]
+Composite = Annotated[
+    str | None,
+    typer.Option(
+        "--composite", help="Where scenes overlap: first, median, geomedian or barest (ground)."
+    ),
+]
+Radiometry = Annotated[
+    str | None,
+    typer.Option("--radiometry", help="Match scenes where they overlap: match or none."),
+]
+Stack = Annotated[
+    bool | None,
+    typer.Option("--stack", help="Lay the bands of several sensors on each other."),
 ]
 Mask = Annotated[
     str | None,
@@ -112,6 +126,17 @@ Datetime = Annotated[
     typer.Option("--datetime", help="When the scene was taken, for item.json: 2020-01-14."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run that was cut off, if there is one.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", help="Worker processes to use instead of threads (extra: dask)."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Dask cluster to map on: tcp://host:8786 (extra: dask)."),
+]
 Checksum = Annotated[bool, typer.Option("--checksum", help="Store the inputs' SHA-256.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more.")]

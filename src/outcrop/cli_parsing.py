@@ -42,6 +42,11 @@ def light_of(
     return {"dem": path, "sun_azimuth": sun_azimuth, "sun_elevation": sun_elevation}
 
 
+def joining_of(composite: str | None, radiometry: str | None, stack: bool | None) -> dict[str, Any]:
+    """Return what is said of how scenes become one, None where nothing is."""
+    return {"composite": composite, "radiometry": radiometry, "stack": stack}
+
+
 def masks_of(mask: str | None, ndvi: float | None, haze: str | None = None) -> dict[str, Any]:
     """Return what is said of masks and haze, None where nothing is."""
     names = None

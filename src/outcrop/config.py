@@ -29,9 +29,12 @@ class Input:
     ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
     ``scale`` and ``offset`` turn stored numbers into reflectance. ``crs`` and ``resolution``
     (pixel size in its units) are of the grid to map on, instead of the first scene's own;
-    ``resampling`` is how pixels are interpolated there (None: bilinear). ``dem`` is an elevation
-    model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in degrees, where the sun
-    stood, instead of the product's metadata.
+    ``resampling`` is how pixels are interpolated there (None: bilinear). Of several scenes
+    ``composite`` is what is made of them where they overlap (None: the first shows),
+    ``radiometry`` whether they are matched there (None: they are), and ``stack`` whether scenes
+    of different bands are laid on each other.
+    ``dem`` is an elevation model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in
+    degrees, where the sun stood, instead of the product's metadata.
     """
 
     sensor: str | None = None
@@ -43,6 +46,9 @@ class Input:
     resolution: float | None = None
     crs: str | None = None
     resampling: str | None = None
+    composite: str | None = None
+    radiometry: str | None = None
+    stack: bool | None = None
     dem: str | None = None
     sun_azimuth: float | None = None
     sun_elevation: float | None = None
@@ -73,14 +79,26 @@ class Preprocess:
 
 @dataclass(frozen=True)
 class Features:
-    """What is computed from the bands before scaling.
+    """What is computed from the bands before they are smoothed.
 
     ``transform`` is ``none`` or the ``log`` of the bands. ``use`` is what the features are:
-    ``bands``, names of indices (`outcrop.indices.INDICES`), or both.
+    ``bands``, names of indices (`outcrop.indices.INDICES`), or both. More scaled features than
+    ``compress_above`` are brought down to ``compress_to`` minimum noise fractions; 0 never.
     """
 
     transform: str = "none"
     use: tuple[str, ...] = ("bands",)
+    compress_above: int = 0
+    compress_to: int = 12
+
+    def width(self, bands: int) -> int:
+        """Return how many features a number of bands gives before they are compressed."""
+        indices = [name for name in self.use if name != "bands"]
+        return len(indices) + (bands if "bands" in self.use else 0)
+
+    def compresses(self, bands: int) -> bool:
+        """Tell whether so many bands are more than are left as they are."""
+        return 0 < self.compress_above < self.width(bands)
 
 
 @dataclass(frozen=True)
@@ -277,6 +295,11 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         raise RecipeError(
             f"{origin}: run.fit_threads = {run.fit_threads} must be 1 or more and "
             f"run.threads = {run.threads} 0 (one a core) or more"
+        )
+    if recipe.features.compress_above < 0 or recipe.features.compress_to < 1:
+        raise RecipeError(
+            f"{origin}: features.compress_above = {recipe.features.compress_above} must be 0 "
+            f"(never) or more and features.compress_to = {recipe.features.compress_to} 1 or more"
         )
     if recipe.products.datetime is not None:
         parse_timespan(recipe.products.datetime)

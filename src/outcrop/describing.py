@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
+from outcrop.mosaic import overlap
 from outcrop.sample import draw
-from outcrop.source import Source, file_paths, notes_of, products_of, suns_of
+from outcrop.source import Source, Window, file_paths, leaves, notes_of, products_of, suns_of
+from outcrop.warp import say_grid
 
 #: Valid pixels that the ranges of bands are taken from.
 PIXELS = 20_000
@@ -16,8 +20,11 @@ PIXELS = 20_000
 class Description:
     """A scene's grid, bands and share of data; ``coverage`` is measured on ``looked_at`` pixels.
 
-    ``product`` is what the scene was recognised as (empty for a plain raster) and ``notes`` what
-    its reader wants the user to know; ``suns`` is where the sun stood, by their metadata.
+    ``scenes`` are those that it is made of, each with its own grid and its rows and columns on the
+    common one, and ``overlaps`` the pairs of them whose grids have pixels in common, with the share
+    of the smaller one's. ``product`` is what the scene was recognised as (empty for a plain raster)
+    and ``notes`` what its reader wants the user to know; ``suns`` is where the sun stood, by their
+    metadata.
     """
 
     name: str
@@ -31,6 +38,8 @@ class Description:
     product: tuple[str, ...] = ()
     suns: tuple[dict[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    scenes: tuple[dict[str, Any], ...] = ()
+    overlaps: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -61,6 +70,7 @@ class Description:
                 f"{_or_dash(band['fwhm_um']):>7} {band['common_name'] or '-':12} "
                 f"{band['quantity']:12} {low:>10.5g} {middle:>10.5g} {high:>10.5g}"
             )
+        lines += _say_scenes(self.scenes, self.overlaps)
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
 
@@ -79,6 +89,7 @@ def describe(source: Source) -> Description:
     import numpy as np
 
     sample = draw([source], PIXELS)
+    placed = _scenes(source)
     ranges = np.percentile(sample.rows, (1, 50, 99), axis=0).T
     return Description(
         name=source.name,
@@ -95,4 +106,53 @@ def describe(source: Source) -> Description:
         product=products_of(source),
         suns=tuple(asdict(sun) for sun in suns_of(source)),
         notes=tuple(notes_of(source)),
+        scenes=tuple(facts for facts, _ in placed),
+        overlaps=tuple(_overlaps([window for _, window in placed])),
     )
+
+
+def _scenes(source: Source) -> list[tuple[dict[str, Any], Window]]:
+    """Say of each scene that a source is made of what it was and where it lies."""
+    for leaf in leaves(source):
+        if parts := getattr(leaf, "parts", ()):
+            # A stack's parts begin before the common grid, a mosaic's on it.
+            sign = -1 if hasattr(leaf, "picks") else 1
+            windows = [Window(sign * r, sign * c, *part.grid.shape) for part, r, c in parts]
+            return [
+                (
+                    {"name": part.name, "grid": say_grid(_first_grid(part)), "rows": w.height,
+                     "columns": w.width},
+                    w,
+                )
+                for (part, _, _), w in zip(parts, windows, strict=True)
+            ]  # fmt: skip
+    return []
+
+
+def _first_grid(source: Source) -> Any:
+    """Return the grid of a scene before it was brought onto another."""
+    warped = (leaf for leaf in leaves(source) if hasattr(leaf, "pixels"))
+    return next((leaf.base.grid for leaf in warped), source.grid)
+
+
+def _overlaps(windows: Sequence[Window]) -> Iterator[dict[str, Any]]:
+    for a, b in combinations(range(len(windows)), 2):
+        common = overlap(windows[a], windows[b])
+        if common is not None:
+            least = min(windows[i].height * windows[i].width for i in (a, b))
+            pixels = common.height * common.width
+            yield {"scenes": [a + 1, b + 1], "pixels": pixels, "share": pixels / least}
+
+
+def _say_scenes(
+    scenes: Sequence[dict[str, Any]], overlaps: Sequence[dict[str, Any]]
+) -> Iterator[str]:
+    for i, scene in enumerate(scenes, start=1):
+        yield (
+            f"  scene {i}   {scene['name']}: {scene['grid']}; {scene['rows']} rows x "
+            f"{scene['columns']} columns here"
+        )
+    for pair in overlaps:
+        a, b = pair["scenes"]
+        share = f"{pair['share']:.0%} of the smaller"
+        yield f"  overlap   {a} and {b}: {pair['pixels']} pixels, {share}"

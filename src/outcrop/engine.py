@@ -14,18 +14,27 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop import __version__
 from outcrop.source import Source, Window
 
 #: The unit of everything that is cut: samples and statistics are taken by tiles of this size,
 #: so that they are the same for every block size.
 TILE = 512
+#: Columns of a block of a striped file, unless blocks are larger than usual.
+WIDEST = 2048
 #: Bytes of input that may be in flight at once.
 IN_FLIGHT_BYTES = 512 * 2**20
+#: Bytes of decoded pixels that GDAL may keep in each process.
+CACHE_BYTES = 256 * 2**20
+#: Packages whose version decides over the bits of a map.
+PACKAGES = ("numpy", "scikit-learn", "scipy", "numba", "rasterio")
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -54,6 +63,10 @@ class Executor(Protocol):
         """Yield ``task(item)`` for each item in order, at most ``in_flight`` started ahead."""
         ...
 
+    def check(self, reads: Sequence[str], writes: Path) -> None:
+        """Make sure that tasks will see the files they read and the folder they write to."""
+        ...
+
 
 @dataclass(frozen=True)
 class LocalPool:
@@ -75,6 +88,9 @@ class LocalPool:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
+    def check(self, reads: Sequence[str], writes: Path) -> None:
+        """Do nothing: threads see what we see."""
+
 
 @dataclass(frozen=True)
 class _Task(Generic[R]):
@@ -95,8 +111,9 @@ def cut(
     shape : sequence of int
         Rows and columns of the grid.
     size : int
-        Side of a core, a multiple of `TILE`. Striped files get full-width groups of
-        `TILE` rows, since a square block would decode every strip again.
+        Side of a core, a multiple of `TILE`. Striped files get groups of `TILE` rows, since a
+        square block would decode every strip again; full-width up to `WIDEST`, since memory
+        may not grow with the scene.
     halo : int
         Pixels around each core that are read too, cut at the edges of the grid.
     striped : bool
@@ -108,7 +125,8 @@ def cut(
         In row-major order; the cores tile the grid.
     """
     height, width = shape
-    tall, wide = (TILE, max(width, 1)) if striped else (size, size)
+    widest = max(WIDEST, size * size // TILE)
+    tall, wide = (TILE, max(1, min(width, widest))) if striped else (size, size)
     cores = [
         Window(row, col, min(tall, height - row), min(wide, width - col))
         for row in range(0, height, tall)
@@ -185,13 +203,18 @@ def limited_threads(threads: int = 1) -> Iterator[None]:
 
     token = _allowed.set(threads)
     gdal = rasterio.Env(
-        GDAL_CACHEMAX=256 * 2**20, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
+        GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
     )
     try:
         with gdal, threadpool_limits(limits=threads):
             yield
     finally:
         _allowed.reset(token)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Outcrop and of the packages that decide over the bits of a map."""
+    return {"outcrop": __version__} | {name: version(name) for name in PACKAGES}
 
 
 def tiles(window: Window) -> Iterator[tuple[tuple[int, int], Window]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+#: Names that a message lists before it says only how many there are.
+MOST_NAMES = 40
 
 
 class OutcropError(Exception):
@@ -37,6 +40,10 @@ class OutputError(OutcropError):
     """A result cannot be written where it was asked for."""
 
 
+class ClusterError(OutcropError):
+    """A Dask cluster cannot be reached, was lost, or does not fit this run."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Word the message for a name that a table does not hold.
 
@@ -59,4 +66,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     hint = ""
     if near:
         hint = f" (did you mean {next(n for n in names if n.lower() == near[0])!r}?)"
-    return f"unknown {kind} {name!r}{hint}; known: {', '.join(names) or 'none'}"
+    shown = names if len(names) <= MOST_NAMES else [*names[:MOST_NAMES], f"{len(names)} in all"]
+    return f"unknown {kind} {name!r}{hint}; known: {', '.join(shown) or 'none'}"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Join names for a message: all of a few, or the first, the last and how many more."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{names[0]} to {names[-1]} ({len(names)})"

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.estimator import Estimator
+from outcrop.estimator import BATCH_ROWS, Estimator
 from outcrop.features.columns import Columns
 from outcrop.source import valid_mask
+
+#: Rows that are scaled at once before they are compressed: whole batches.
+_ROWS = 8 * BATCH_ROWS
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,14 @@ class Front:
     ----------
     columns : Columns
         What is made of the bands before scaling.
-    scaler, smoother : Estimator
-        Fitted.
+    scaler, smoother, compressor : Estimator
+        Fitted. The compressor brings many features down to a few before smoothing.
     """
 
     columns: Columns
     scaler: Estimator
     smoother: Any
+    compressor: Any = None
 
     @property
     def halo(self) -> int:
@@ -37,6 +41,8 @@ class Front:
     @property
     def width(self) -> int:
         """How many features there are."""
+        if self.compressor is not None:
+            return int(self.compressor.n_components_)
         return self.columns.bands + len(self.columns.indices)
 
     def floors(self, bands: int) -> NDArray[np.float32]:
@@ -45,14 +51,44 @@ class Front:
 
     def scaled(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn rows (n, bands) into scaled features (n, columns), each by itself."""
+        if self.compressor is None:
+            return self._scaled(rows)
+        out = np.empty((len(rows), self.width), np.float32)
+        for start in range(0, len(rows), _ROWS):  # or hundreds of bands would be held four times
+            part = self._scaled(rows[start : start + _ROWS])
+            out[start : start + _ROWS] = self.compressor.transform(part)
+        return out
+
+    def _scaled(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         features: NDArray[np.float32] = self.scaler.transform(self.columns(rows))
         return features
 
-    def __call__(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn bands (band, y, x) into features (feature, y, x), NaN where a band has none."""
+    def planes(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn bands (band, y, x) into scaled features (feature, y, x), not smoothed.
+
+        To the bit what `scaled` gives. Missing values stay missing; where a pixel misses some,
+        its other features mean nothing.
+        """
+        if self.compressor is None and not self.columns.indices:
+            bands = [self.columns.plane(p, b) for b, p in enumerate(data)]
+            return np.stack([self.scaler.plane(p, b) for b, p in enumerate(bands)])
         mask = valid_mask(data)
-        cube = np.full((*mask.shape, self.width), np.nan, np.float32)
+        out = np.full((self.width, *mask.shape), np.nan, np.float32)
         if mask.any():
-            cube[mask] = self.scaled(np.ascontiguousarray(data[:, mask].T))
-            cube = self.smoother(cube)
-        return cube.transpose(2, 0, 1)
+            out[:, mask] = self.scaled(np.ascontiguousarray(data[:, mask].T)).T
+        return out
+
+    def __call__(self, data: NDArray[np.float32], rows: slice | None = None) -> NDArray[np.float32]:
+        """Turn bands (band, y, x) into features (feature, y, x), or those of some rows.
+
+        As `planes`, smoothed.
+        """
+        features: NDArray[np.float32] = self.smoother(self.planes(data), rows)
+        return features
+
+    def at(
+        self, data: NDArray[np.float32], row: NDArray[np.intp], col: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Return the features of some pixels with data in bands (band, y, x), as rows (n, d)."""
+        features: NDArray[np.float32] = self.smoother.at(self.planes(data), row, col)
+        return features

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from outcrop import __version__
 from outcrop.clustering import CLUSTERERS
 from outcrop.config import OF_THE_RUN, Recipe, Step, parse_recipe, recipe_to_toml
-from outcrop.errors import InputError, ModelError, OutcropError, RecipeError
+from outcrop.errors import InputError, ModelError, OutcropError, RecipeError, listed
 from outcrop.estimator import Estimator
 from outcrop.features.columns import Columns
 from outcrop.front import Front
@@ -36,6 +37,10 @@ from outcrop.sensors.base import Band
 from outcrop.smoothing import SMOOTHERS
 
 FORMAT = 1
+#: What many bands are brought down with; see `outcrop.config.Features`.
+COMPRESSOR = "mnf"
+#: What is fitted, in the order in which a pixel goes through it.
+PARTS = ("scaler", "compressor", "smoother", "reducer", "clusterer")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Model:
         the lowest unit.
     legend : Legend
         Units as the fit sample shows them: numbers, names, colours, mean spectra.
+    compressor : Estimator or None
+        Fitted, where there were more bands than the recipe leaves as they are.
     """
 
     bands: tuple[Band, ...]
@@ -64,11 +71,18 @@ class Model:
     clusterer: Estimator
     numbers: tuple[int, ...]
     legend: Legend
+    compressor: Estimator | None = None
 
     @property
     def front(self) -> Front:
         """What turns blocks of a scene into features."""
-        return Front(Columns.of(self.recipe, self.bands), self.scaler, self.smoother)
+        columns = Columns.of(self.recipe, self.bands)
+        return Front(columns, self.scaler, self.smoother, self.compressor)
+
+    @property
+    def width(self) -> int:
+        """Columns of a code."""
+        return int(vars(self.reducer)["n_components_"])
 
     def codes(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reduce features (n, columns), as `front` gives them, to codes (n, d)."""
@@ -102,8 +116,8 @@ class Model:
         mine, theirs = [b.name for b in self.bands], [b.name for b in bands]
         if mine != theirs:
             raise ModelError(
-                f"the model was fitted on the bands {', '.join(mine)} but {scene} has "
-                f"{', '.join(theirs)}; give the same with --sensor and --bands"
+                f"the model was fitted on the bands {listed(mine)} but {scene} has "
+                f"{listed(theirs)}; give the same with --sensor and --bands"
             )
         for band, other in zip(self.bands, bands, strict=True):
             if band.quantity != other.quantity:
@@ -125,7 +139,9 @@ class Model:
 
         arrays: dict[str, NDArray[Any]] = {}
         parts: dict[str, Any] = {}
-        for part in ("scaler", "smoother", "reducer", "clusterer"):
+        for part in PARTS:
+            if getattr(self, part) is None:
+                continue
             facts, own = getattr(self, part).to_state()
             parts[part] = facts
             arrays |= {f"{part}.{k}": np.ascontiguousarray(v) for k, v in own.items()}
@@ -142,6 +158,18 @@ class Model:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(arrays, folder / "model.safetensors")
         (folder / "model.json").write_text(json.dumps(text, indent=1) + "\n", "utf-8")
+
+    def digest(self) -> str:
+        """Return a hash of all that decides over the labels."""
+        facts: list[Any] = [self.numbers, [b.name for b in self.bands], recipe_to_toml(self.recipe)]
+        found = hashlib.sha256()
+        for part in (self.scaler, self.smoother, self.reducer, self.clusterer):
+            own, arrays = part.to_state()
+            facts.append(own)
+            for name in sorted(arrays):
+                found.update(np.ascontiguousarray(arrays[name]).tobytes())
+        found.update(json.dumps(facts, sort_keys=True).encode())
+        return found.hexdigest()
 
     @classmethod
     def load(cls, folder: Path | str) -> Model:
@@ -180,6 +208,9 @@ class Model:
                 clusterer=_restore("clusterer", CLUSTERERS, recipe.clusterer.name, text, arrays),
                 numbers=tuple(text["numbers"]),
                 legend=Legend.from_json(json.dumps(text["legend"])),
+                compressor=_restore("compressor", REDUCERS, COMPRESSOR, text, arrays)
+                if "compressor" in text["estimators"]
+                else None,
             )
         except OutcropError:
             raise
@@ -229,17 +260,23 @@ def fit_front(sample: Sample, bands: tuple[Band, ...], recipe: Recipe) -> Front:
     ).fit(columns(sample.rows))
     front = Front(columns, scaler, None)
     scaled, neighbours = scaled_pairs(front, sample)
+    if recipe.features.compresses(len(bands)):
+        compressor = REDUCERS.load(COMPRESSOR)(recipe.features.compress_to)
+        compressor.fit(scaled, neighbours=neighbours)
+        front = dataclasses.replace(front, compressor=compressor)
+        scaled, neighbours = scaled_pairs(front, sample)
     smoother = _build(SMOOTHERS, recipe.smooth, recipe.run.seed)
     return dataclasses.replace(front, smoother=smoother.fit(scaled, neighbours=neighbours))
 
 
 def scaled_pairs(front: Front, sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return a sample's rows and neighbours as scaled features, not smoothed."""
-    neighbours = np.full((len(sample.neighbours), front.width), np.nan, np.float32)
+    rows = front.scaled(sample.rows)
+    neighbours = np.full_like(rows, np.nan)
     known = np.isfinite(sample.neighbours).all(axis=1)
     if known.any():
         neighbours[known] = front.scaled(sample.neighbours[known])
-    return front.scaled(sample.rows), neighbours
+    return rows, neighbours
 
 
 def fit_model(
@@ -273,7 +310,7 @@ def fit_model(
     """
     seed = recipe.run.seed
     reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device)
-    beside = {"neighbours": features.neighbours} if _needs_neighbours(reducer) else {}
+    beside = {"neighbours": features.neighbours} if needs_neighbours(recipe) else {}
     reducer = _fitted(reducer, recipe.reducer, features.rows, **beside)
     clusterer = _build(CLUSTERERS, recipe.clusterer, seed)
     clusterer = _fitted(clusterer, recipe.clusterer, reducer.transform(features.rows))
@@ -288,7 +325,7 @@ def fit_model(
         clusterer=_resolved(recipe.clusterer, clusterer),
     )
     fitted = (front.scaler, front.smoother, reducer, clusterer)
-    return Model(bands, resolved, *fitted, numbers, legend)
+    return Model(bands, resolved, *fitted, numbers, legend, front.compressor)
 
 
 def _resolved(step: Step, estimator: Estimator) -> Step:
@@ -309,8 +346,9 @@ def _build(table: Registry, step: Step, seed: int, **extra: Any) -> Estimator:
     return estimator
 
 
-def _needs_neighbours(estimator: Estimator) -> bool:
-    return bool(getattr(estimator, "needs_neighbours", False))
+def needs_neighbours(recipe: Recipe) -> bool:
+    """Tell whether a recipe's reducer is fitted on neighbours besides rows."""
+    return bool(getattr(REDUCERS.load(recipe.reducer.name), "needs_neighbours", False))
 
 
 def _fitted(
@@ -342,7 +380,7 @@ def _require_reflectance(bands: Sequence[Band], step: str) -> None:
     if unknown:
         raise InputError(
             f"features.transform = {step!r} needs reflectance, but the quantity of "
-            f"{', '.join(unknown)} is unknown; give --scale and --offset (1 and 0 if the "
+            f"{listed(unknown)} is unknown; give --scale and --offset (1 and 0 if the "
             "values are reflectance already)"
         )
 

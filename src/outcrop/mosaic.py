@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from outcrop.errors import SceneError
 from outcrop.reasons import CLEAR, FILL, OUTSIDE
 from outcrop.sensors.base import Band
-from outcrop.source import Source, SourceOver, Window, read_reasons, valid_mask
+from outcrop.source import Source, SourceOver, Window, read_observed, read_reasons, valid_mask
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -24,12 +24,17 @@ SPARSE = 100
 
 @dataclass(frozen=True)
 class MosaicSource:
-    """Several scenes of the same bands on one grid; where they overlap the first one shows."""
+    """Several scenes of the same bands on one grid; where they overlap the first one shows.
+
+    ``notes`` and ``radiometry`` say how they were brought together.
+    """
 
     grid: GeoBox
     parts: tuple[tuple[Source, int, int], ...]
     name: str
     striped: bool = False
+    notes: tuple[str, ...] = ()
+    radiometry: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -54,7 +59,7 @@ class MosaicSource:
         out = np.full((len(self.bands), window.height, window.width), np.nan, np.float32)
         reasons = np.full(out.shape[1:], FILL, np.uint8)
         for source, row, col in self.parts:
-            here = _overlap(window, Window(row, col, *source.grid.shape))
+            here = overlap(window, Window(row, col, *source.grid.shape))
             if here is None:
                 continue
             rows, cols = here.inside(window)
@@ -93,12 +98,19 @@ class MaskedSource(SourceOver):
 
     def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return the bands, and why pixels are missing."""
+        data, reasons, _ = self.read_observed(window)
+        return data, reasons
+
+    def read_observed(
+        self, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
+        """Return bands, reasons, and how many observations are clear."""
         from rasterio.features import geometry_mask
 
         inner = Window(
             self.window.row + window.row, self.window.col + window.col, window.height, window.width
         )
-        data, reasons = read_reasons(self.base, inner)
+        data, reasons, clear = read_observed(self.base, inner)
         outside = geometry_mask(
             self.geometries,
             out_shape=(window.height, window.width),
@@ -106,18 +118,32 @@ class MaskedSource(SourceOver):
         )
         data[:, outside] = np.nan
         reasons[outside] = OUTSIDE
-        return data, reasons
+        clear[outside] = 0
+        return data, reasons, clear
 
 
-def _overlap(a: Window, b: Window) -> Window | None:
+def overlap(a: Window, b: Window) -> Window | None:
+    """Return what two windows have in common, or None."""
     row, col = max(a.row, b.row), max(a.col, b.col)
     bottom = min(a.row + a.height, b.row + b.height)
     right = min(a.col + a.width, b.col + b.width)
     return Window(row, col, bottom - row, right - col) if bottom > row and right > col else None
 
 
-def mosaic(sources: Sequence[Source]) -> Source:
+def mosaic(
+    sources: Sequence[Source],
+    made: type[MosaicSource] = MosaicSource,
+    **more: Any,
+) -> Source:
     """Put scenes of one grid system beside each other.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    made : type
+        What is made of them where they overlap.
+    **more
+        Fields of that kind.
 
     Raises
     ------
@@ -130,22 +156,35 @@ def mosaic(sources: Sequence[Source]) -> Source:
         return sources[0]
     first = sources[0]
     for other in sources[1:]:
-        _require_same_bands(first, other)
-    offsets = [(0, 0), *(_pixel_offset(first, other) for other in sources[1:])]
+        require_same_bands(first, other)
+    offsets = offsets_of(sources)
     top = min(row for row, _ in offsets)
     left = min(col for _, col in offsets)
     bottom = max(r + s.grid.shape[0] for (r, _), s in zip(offsets, sources, strict=True))
     right = max(c + s.grid.shape[1] for (_, c), s in zip(offsets, sources, strict=True))
     _require_near(sources, bottom - top, right - left)
-    return MosaicSource(
-        grid=_regrid(first.grid, (top, left), (bottom - top, right - left)),
+    return made(
+        grid=moved_grid(first.grid, (top, left), (bottom - top, right - left)),
         parts=tuple((s, r - top, c - left) for (r, c), s in zip(offsets, sources, strict=True)),
         name=" + ".join(s.name for s in sources),
         striped=all(s.striped for s in sources),
+        **more,
     )
 
 
-def _regrid(grid: GeoBox, origin: tuple[int, int], shape: tuple[int, int]) -> GeoBox:
+def offsets_of(sources: Sequence[Source]) -> list[tuple[int, int]]:
+    """Rows and columns from the first source's corner to that of each.
+
+    Raises
+    ------
+    SceneError
+        If their pixels are not those of one grid.
+    """
+    return [(0, 0), *(_pixel_offset(sources[0], other) for other in sources[1:])]
+
+
+def moved_grid(grid: GeoBox, origin: tuple[int, int], shape: tuple[int, int]) -> GeoBox:
+    """Return a grid of the same pixels with another corner (row, column) and shape."""
     from affine import Affine
     from odc.geo.geobox import GeoBox
 
@@ -153,12 +192,14 @@ def _regrid(grid: GeoBox, origin: tuple[int, int], shape: tuple[int, int]) -> Ge
     return GeoBox(shape, grid.affine * Affine.translation(col, row), grid.crs)
 
 
-def _require_same_bands(first: Source, other: Source) -> None:
+def require_same_bands(first: Source, other: Source) -> None:
+    """Refuse scenes of different bands: SceneError names both."""
     mine, theirs = ([(b.name, b.quantity) for b in s.bands] for s in (first, other))
     if mine != theirs:
         raise SceneError(
             f"{other.name} has the bands {theirs}, {first.name} has {mine}; scenes of one mosaic "
-            "need the same bands in the same order (see --sensor and --bands)"
+            "need the same bands in the same order (see --sensor and --bands; --stack lays "
+            "different bands on each other)"
         )
 
 

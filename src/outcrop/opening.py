@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from outcrop.align import Target, align
 from outcrop.aoi import clip
+from outcrop.bareness import bareness_of
+from outcrop.composite import COMPOSITES, CompositeSource
 from outcrop.config import Input
-from outcrop.errors import SceneError
+from outcrop.errors import SceneError, unknown_name
 from outcrop.haze import with_haze
-from outcrop.mosaic import mosaic
+from outcrop.mosaic import mosaic, require_same_bands
 from outcrop.quality import Masks, with_masks
+from outcrop.radiometry import RADIOMETRIES, match
 from outcrop.sensors.generic import open_raster
 from outcrop.sensors.products import recognise
 from outcrop.source import Source
+from outcrop.stack import by_bands, stack
 
 
 def open_source(
@@ -37,6 +43,7 @@ def open_sources(
     options: Input | None = None,
     masks: Masks | None = None,
     haze: str = "none",
+    seed: int = 0,
 ) -> Source:
     """Open one scene, or several as a mosaic on one grid, cut to the area of interest.
 
@@ -45,10 +52,76 @@ def open_sources(
     options, masks = options or Input(), masks or Masks()
     if not scenes:
         raise SceneError("no scene was given; name at least one raster")
-    target = Target(options.crs, options.resolution, options.resampling or "bilinear")
-    opened = [_open(scene, options, masks, haze) for scene in scenes]
-    source = mosaic(align(opened, target))
+    if options.stack:
+        opened = _open_each(scenes, options, masks, haze)
+    else:
+        opened = [_open(scene, options, masks, haze) for scene in scenes]
+    source = combine(opened, options, seed)
     return clip(source, options.aoi) if options.aoi else source
+
+
+def combine(sources: Sequence[Source], options: Input, seed: int = 0) -> Source:
+    """Make one source of several: on one grid, of one radiometry, composed, sensors stacked.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    options : Input
+        ``crs``, ``resolution``, ``resampling``, ``composite``, ``radiometry`` and ``stack``.
+    seed : int
+        Of the samples by which radiometries are matched.
+
+    Raises
+    ------
+    SceneError
+        If the sources do not fit each other.
+    """
+    _check(options)
+    target = Target(options.crs, options.resolution, options.resampling or "bilinear")
+    if not options.stack:
+        for other in sources[1:]:
+            require_same_bands(sources[0], other)
+    aligned = align(sources, target)
+    groups = by_bands(aligned) if options.stack else [aligned]
+    labels = options.bands if options.stack else None
+    return stack([_one(group, options, seed) for group in groups], labels)
+
+
+def _check(options: Input) -> None:
+    for key, known in (("composite", COMPOSITES), ("radiometry", RADIOMETRIES)):
+        value = getattr(options, key)
+        if value is not None and value not in known:
+            raise SceneError(f"--{key}: " + unknown_name(key, value, known))
+
+
+def _one(sources: Sequence[Source], options: Input, seed: int) -> Source:
+    """Make one source of scenes of the same bands."""
+    if len(sources) == 1:
+        return sources[0]
+    keep = options.radiometry == "none"
+    matched, facts, notes = (list(sources), {}, []) if keep else match(sources, seed)
+    more: dict[str, Any] = {"notes": tuple(notes), "radiometry": facts}
+    kind = options.composite or "first"
+    if kind == "first":
+        return mosaic(matched, **more)
+    if kind == "barest":
+        bareness_of(sources[0].bands, sources[0].name)
+    return mosaic(matched, CompositeSource, kind=kind, **more)
+
+
+def _open_each(scenes: Sequence[str], options: Input, masks: Masks, haze: str) -> list[Source]:
+    """Open scenes of several sensors: ``--sensor`` names one for all or one for each."""
+    named = [s.strip() for s in (options.sensor or "").split(",")]
+    if len(named) not in (1, len(scenes)):
+        raise SceneError(
+            f"--sensor {options.sensor} names {len(named)} sensors for {len(scenes)} scenes; with "
+            "--stack name one for each scene, joined by commas, and leave empty what is known: "
+            "aster,,"
+        )
+    sensors = named * len(scenes) if len(named) == 1 else named
+    # The bands are chosen of all together, once they are.
+    each = [replace(options, sensor=sensor or None, bands=None) for sensor in sensors]
+    return [_open(scene, own, masks, haze) for scene, own in zip(scenes, each, strict=True)]
 
 
 def _open(scene: str, options: Input, masks: Masks, haze: str) -> Source:

@@ -14,16 +14,18 @@ from typing import Any, Protocol
 import numpy as np
 
 from outcrop import provenance
-from outcrop.applying import Applied, apply_model
+from outcrop.applying import Applied, apply_model, observations
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
-from outcrop.engine import limited_threads
-from outcrop.errors import InputError, SceneError
+from outcrop.dates import date_facts, date_notes
+from outcrop.engine import Executor, limited_threads
+from outcrop.errors import InputError, SceneError, listed
 from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.haze import haze_facts
 from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_part
-from outcrop.model import Model, fit_front, fit_model, scaled_pairs
+from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
+from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
 from outcrop.products.indices import index_facts, with_indices
@@ -31,12 +33,13 @@ from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
-from outcrop.radiometry import settle_clip, value_facts, value_notes
 from outcrop.relief.fitting import without_relief
 from outcrop.relief.source import LitSource
-from outcrop.sample import Sample, draw
+from outcrop.resuming import Journal, is_resumable, request
+from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, notes_of, products_of
+from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
+from outcrop.suiting import suited
 from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
@@ -90,7 +93,9 @@ def map_scenes(
     out: Path | str,
     *,
     overwrite: bool = False,
+    resume: bool = False,
     checksum: bool = False,
+    executor: Executor | None = None,
     report: Reporter = silent,
 ) -> Result:
     """Fit a recipe to scenes, map them, and publish the result as a folder.
@@ -104,8 +109,12 @@ def map_scenes(
         The folder to make.
     overwrite : bool
         Replace a result that Outcrop wrote there earlier.
+    resume : bool
+        Go on with a run of the same scenes and recipe that was cut off, if there is one.
     checksum : bool
         Store the SHA-256 of each input file.
+    executor : Executor, optional
+        Where to read and map blocks instead of in threads of this process.
     report : callable, optional
         Called with the name of each stage; may return a progress function.
 
@@ -116,19 +125,29 @@ def map_scenes(
     Raises
     ------
     OutcropError
-        Of the kind that fits; nothing is left behind.
+        Of the kind that fits; nothing is left behind but finished blocks, to be resumed.
     """
     out = Path(out)
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe)
+    source = _open(scenes, recipe, executor)
     require(recipe.products.indices, source.bands, source.name)
     source = without_relief(source, recipe, report("Measuring the light"))
-    with staged(out, overwrite=overwrite) as folder:
-        model, notes, facts = _fit(source, recipe, legend, report)
-        model.save(folder / "model")
-        job = _Job(out, source, model.recipe, tuple(notes), facts, started, checksum)
+    with staged(out, overwrite=overwrite, resume=resume) as folder:
+        _check_executor(executor, source, folder)
+        journal = _journal(folder, source, recipe)
+        if journal and journal.fitted:
+            model = Model.load(folder / "model")
+            notes, facts = journal.fitted["notes"], journal.fitted["facts"]
+        else:
+            model, notes, facts = _fit(source, recipe, legend, report, executor)
+            model.save(folder / "model")
+            if journal:
+                journal.begin({"notes": notes, "facts": facts}, folder / "model")
+        job = _Job(
+            out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal
+        )
         return _map_into(folder, job, model, report)
 
 
@@ -138,15 +157,17 @@ def fit_scenes(
     out: Path | str,
     *,
     overwrite: bool = False,
+    executor: Executor | None = None,
     report: Reporter = silent,
 ) -> Model:
     """Fit a recipe to scenes and publish the model as a folder; arguments as `map_scenes`."""
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = without_relief(_open(scenes, recipe), recipe, report("Measuring the light"))
+    source = without_relief(_open(scenes, recipe, executor), recipe, report("Measuring the light"))
     with staged(out, kind="model", overwrite=overwrite) as folder:
-        model, _, _ = _fit(source, recipe, legend, report)
+        _check_executor(executor, source, folder)
+        model, _, _ = _fit(source, recipe, legend, report, executor)
         model.save(folder)
     return model
 
@@ -162,7 +183,9 @@ def apply_to_scenes(
     threads: int | None = None,
     datetime: str | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     checksum: bool = False,
+    executor: Executor | None = None,
     report: Reporter = silent,
 ) -> Result:
     """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
@@ -183,7 +206,18 @@ def apply_to_scenes(
     model = Model.load(model_folder)
     given = options or Input()
     kept = {
-        f: getattr(model.recipe.input, f) for f in ("sensor", "bands", "scale", "offset", "nodata")
+        f: getattr(model.recipe.input, f)
+        for f in (
+            "sensor",
+            "bands",
+            "scale",
+            "offset",
+            "nodata",
+            "resampling",
+            "composite",
+            "radiometry",
+            "stack",
+        )
     }
     merged = {f: v for f, v in kept.items() if getattr(given, f) is None}
     recipe = dataclasses.replace(
@@ -198,28 +232,80 @@ def apply_to_scenes(
         else dataclasses.replace(model.recipe.run, threads=threads),
     )
     check_recipe(recipe, "options")
-    source = _open(scenes, recipe)
+    source = _open(scenes, recipe, executor)
     model.require_bands(source.bands, source.name)
     require(recipe.products.indices, source.bands, source.name)
     source = without_relief(source, recipe, report("Measuring the light"))
-    with staged(out, overwrite=overwrite) as folder:
-        model.save(folder / "model")
-        facts: dict[str, Any] = {"model": str(model_folder)}
-        notes = _notes(source) + _unlike_fit(model, lit := lit_part(source))
-        if lit is not None:
-            facts["illumination"], doubts = light_scores(
-                lit, *(_assigned(s, model, recipe, report) for s in (lit.uncorrected, lit))
-            )
-            notes += doubts
-        job = _Job(out, source, recipe, tuple(notes), facts, started, checksum)
+    with staged(out, overwrite=overwrite, resume=resume) as folder:
+        _check_executor(executor, source, folder)
+        journal = _journal(folder, source, recipe, model=model)
+        if journal and journal.fitted:
+            notes, facts = journal.fitted["notes"], journal.fitted["facts"]
+        else:
+            model.save(folder / "model")
+            notes, facts = _told_of(source, model, recipe, report)
+            facts = {"model": str(model_folder), **facts}
+            if journal:
+                journal.begin({"notes": notes, "facts": facts}, folder / "model")
+        job = _Job(out, source, recipe, tuple(notes), facts, started, checksum, executor, journal)
         return _map_into(folder, job, model, report)
 
 
-def _open(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
+def open_scenes(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
+    """Open what a recipe is to map, as `map_scenes` does before it fits.
+
+    Raises
+    ------
+    OutcropError
+        If the scenes cannot be opened, or the recipe does not fit them.
+    """
+    source = _open(scenes, recipe)
+    require(recipe.products.indices, source.bands, source.name)
+    _notes(source)
+    return without_relief(source, recipe)
+
+
+def _told_of(
+    source: Source, model: Model, recipe: Recipe, report: Reporter
+) -> tuple[list[str], dict[str, Any]]:
+    """Return notes and facts of a scene that a model is applied to."""
+    notes = _notes(source) + _unlike_fit(model, lit := lit_part(source))
+    if lit is None:
+        return notes, {}
+    units = (_assigned(s, model, recipe, report) for s in (lit.uncorrected, lit))
+    scores, doubts = light_scores(lit, *units)
+    return notes + doubts, {"illumination": scores}
+
+
+def _journal(
+    folder: Path, source: Source, recipe: Recipe, *, model: Model | None = None
+) -> Journal | None:
+    """Take up or begin the journal of a run; None if its scene can't be recognised again."""
+    if not is_resumable(source):
+        return None
+    extra = {} if model is None else {"model": model.digest()}
+    return Journal.open(folder, request(source, recipe, extra))
+
+
+def _open(
+    scenes: Sequence[str] | Source, recipe: Recipe, executor: Executor | None = None
+) -> Source:
     if isinstance(scenes, Source):
         return scenes
+    if executor is not None:  # other processes may have another working directory
+        scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze)
+    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute()) if Path(path).exists() else path
+
+
+def _check_executor(executor: Executor | None, source: Source, folder: Path) -> None:
+    """Find out before the work that workers can do it."""
+    if executor is not None:
+        executor.check([str(path) for path in file_paths(source)], folder)
 
 
 def _legend_to_match(like: str | None) -> Legend | None:
@@ -235,19 +321,28 @@ def _legend_to_match(like: str | None) -> Legend | None:
 
 
 def _fit(
-    source: Source, recipe: Recipe, like: Legend | None, report: Reporter
+    source: Source,
+    recipe: Recipe,
+    like: Legend | None,
+    report: Reporter,
+    executor: Executor | None = None,
 ) -> tuple[Model, list[str], dict[str, Any]]:
     notes = _notes(source)
+    recipe, changes = suited(recipe, source.bands)
+    notes += changes
     run = recipe.run
     Columns.of(recipe, source.bands, source.name)  # before anything is read
     progress = report("Sampling")
-    sample = draw([source], run.sample, seed=run.seed, threads=run.threads, progress=progress)
+    sample = draw(
+        [source], run.sample, seed=run.seed, threads=run.threads, progress=progress,
+        executor=executor,
+    )  # fmt: skip
     notes += _sample_notes(source, sample)
     recipe, said = settle_clip(recipe, sample.rows, source.bands)
     notes += said
     with limited_threads(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
-    features = features_of(source, sample, front, recipe, report)
+    features = features_of(source, sample, front, recipe, report, executor)
     report("Fitting")
     started = time.perf_counter()
     with limited_threads(run.fit_threads):
@@ -306,14 +401,19 @@ def _unlike_fit(model: Model, lit: LitSource | None) -> list[str]:
 
 
 def features_of(
-    source: Source, sample: Sample, front: Front, recipe: Recipe, report: Reporter = silent
+    source: Source,
+    sample: Sample,
+    front: Front,
+    recipe: Recipe,
+    report: Reporter = silent,
+    executor: Executor | None = None,
 ) -> Sample:
     """Return the features of a sample's pixels: with smoothing, from the scene around them."""
     run = recipe.run
     if front.halo:
-        return draw(
-            [source], run.sample, seed=run.seed, prepare=front, threads=run.threads,
-            progress=report("Smoothing"),
+        return prepared(
+            source, sample, front, neighbours=needs_neighbours(recipe), threads=run.threads,
+            progress=report("Smoothing"), executor=executor,
         )  # fmt: skip
     rows, neighbours = scaled_pairs(front, sample)
     return dataclasses.replace(sample, rows=rows, neighbours=neighbours)
@@ -330,7 +430,7 @@ def _notes(source: Source) -> list[str]:
     unknown = [b.name for b in source.bands if b.quantity == "unknown"]
     if unknown:
         notes.append(
-            f"the scale of {', '.join(unknown)} is not known: values are used as they are stored "
+            f"the scale of {listed(unknown)} is not known: values are used as they are stored "
             "(give --scale and --offset to map reflectance)"
         )
     if len(source.bands) == 1:
@@ -352,7 +452,7 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
             f"{source.name}: every band is constant, so there is nothing to tell apart"
         )
     if constant:
-        notes.append(f"constant, so without a say in the units: {', '.join(constant)}")
+        notes.append(f"constant, so without a say in the units: {listed(constant)}")
     if sample.zero > 0.001 * sample.valid:
         notes.append(
             f"{sample.zero / sample.valid:.1%} of the pixels are 0 in every band and count as "
@@ -372,6 +472,8 @@ class _Job:
     facts: dict[str, Any]
     started: float
     checksum: bool
+    executor: Executor | None = None
+    journal: Journal | None = None
 
 
 def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:
@@ -382,17 +484,20 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         model, source, folder,
         threads=run.threads, block=run.block, save_code=recipe.products.save_code,
         min_area=recipe.products.min_area, layers=recipe.products.indices,
-        progress=report("Mapping"),
+        progress=report("Mapping"), executor=job.executor, journal=job.journal,
     )  # fmt: skip
     report("Drawing")
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
     if not legend.mapped_pixels:
+        if job.journal:
+            job.journal.forget()
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
     write_styles(folder, legend)
     left_out = write_layers(folder, legend, source.grid)
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
-    late = tuple(value_notes(odd, clip=recipe.preprocess.clip))
+    dates = date_facts(source)
+    late = (*value_notes(odd, clip=recipe.preprocess.clip), *date_notes(dates))
     for note in late:
         log.warning(note)
     notes = (*job.notes, *late)
@@ -406,9 +511,11 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         **job.facts,
         "odd_values": odd,
         "haze": haze_facts(source),
+        "masks_by_date": dates,
         "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
     legend = with_indices(legend, metrics["indices"])
+    metrics |= _joined(source, applied)
     if products := products_of(source):
         metrics["product"] = list(products)
     if applied.reasons is not None:
@@ -431,6 +538,16 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         settings,
     )  # fmt: skip
     return Result(job.out, legend, metrics, notes)
+
+
+def _joined(source: Source, applied: Applied) -> dict[str, Any]:
+    """Say how several scenes became one."""
+    facts: dict[str, Any] = {}
+    if radiometry := radiometry_of(source):
+        facts["radiometry"] = radiometry
+    if applied.clear is not None:
+        facts["clear_observations"] = observations(applied.clear)
+    return facts
 
 
 def mapped_legend(legend: Legend, applied: Applied, *, georeferenced: bool) -> Legend:

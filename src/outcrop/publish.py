@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
+from outcrop import durable
 from outcrop.errors import OutputError
 
 #: The kinds of folder that Outcrop writes: what marks one, a text that its mark holds, and
@@ -27,14 +28,21 @@ KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "scene": ("simulation.json", '"outcrop"', ("scene.*", "truth.*")),
 }  # fmt: skip
 _PARTIAL_MARK = ".outcrop-partial"
+#: What a run keeps of itself in its partial folder to go on from; see `outcrop.resuming`.
+STATE = "state.json"
+PARTS = "parts"
 
 
 @contextmanager
-def staged(out: Path, *, kind: str = "run", overwrite: bool = False) -> Iterator[Path]:
+def staged(
+    out: Path, *, kind: str = "run", overwrite: bool = False, resume: bool = False
+) -> Iterator[Path]:
     """Give a folder to write to and rename it to ``out`` if all goes well.
 
-    On an error or an interrupt the folder is deleted and ``out`` is as it was. With
-    ``overwrite`` an existing result steps aside until the new one is in its place.
+    On an error or an interrupt ``out`` is as it was. The folder is deleted then, unless it
+    holds finished blocks (`STATE` says so): those are kept for ``resume``, and a note on the
+    exception says where. With ``overwrite`` an existing result steps aside until the new one is
+    in its place.
 
     Parameters
     ----------
@@ -44,28 +52,34 @@ def staged(out: Path, *, kind: str = "run", overwrite: bool = False) -> Iterator
         What will be in it; only a folder of the same kind is replaced.
     overwrite : bool
         Whether a result that Outcrop wrote there earlier may be replaced.
+    resume : bool
+        Whether to take over what a run left that was cut off.
 
     Yields
     ------
     Path
-        ``OUT.partial``, empty.
+        ``OUT.partial``, empty unless it is resumed.
 
     Raises
     ------
     OutputError
-        If ``out`` exists and may not be replaced, or its place cannot be written to.
+        If ``out`` exists and may not be replaced, its place cannot be written to, or another
+        run writes there.
     """
     out = Path(os.path.realpath(out))
     check_free(out, kind=kind, overwrite=overwrite)
     partial = out.with_name(out.name + ".partial")
     new_parents = [p for p in partial.parents if not p.exists()]
     try:
-        with _claimed(partial, overwrite):
+        with _claimed(partial, overwrite, resume):
             yield partial
-            (partial / _PARTIAL_MARK).unlink(missing_ok=True)
             _swap_in(partial, out)
+            _tidy(out)
     except OSError as error:
-        raise OutputError(f"{out} cannot be written ({_reason(error)})") from error
+        failure = OutputError(f"{out} cannot be written ({_reason(error)})")
+        for note in getattr(error, "__notes__", ()):
+            failure.add_note(note)
+        raise failure from error
     finally:
         for parent in new_parents:
             with suppress(OSError):  # not empty: the result is in it
@@ -98,7 +112,8 @@ def check_free(out: Path, *, kind: str = "run", overwrite: bool) -> None:
             f"{out} was not written by Outcrop (no {mark} of its in it), so --overwrite leaves "
             "it alone; choose another folder"
         )
-    strangers = [n for n in inside if n != mark and not any(fnmatch(n, p) for p in others)]
+    known = (mark, STATE, PARTS, _PARTIAL_MARK, *others)
+    strangers = [n for n in inside if not any(fnmatch(n, p) for p in known)]
     if strangers:
         raise OutputError(
             f"{out} holds {strangers[0]!r}, which Outcrop did not write and --overwrite would "
@@ -114,36 +129,93 @@ def _holds(path: Path, text: str) -> bool:
 
 
 @contextmanager
-def _claimed(partial: Path, overwrite: bool) -> Iterator[None]:
-    """Make the partial folder ours, and delete it in the end if it still is."""
-    if os.path.lexists(partial):
-        _take_over(partial, overwrite)
-    claim = {"pid": os.getpid(), "host": socket.gethostname(), "id": uuid.uuid4().hex}
-    partial.mkdir(parents=True)
-    (partial / _PARTIAL_MARK).write_text(json.dumps(claim), "utf-8")
+def _claimed(partial: Path, overwrite: bool, resume: bool) -> Iterator[None]:
+    """Make the partial folder ours; in the end delete it, or leave it to be resumed."""
+    claim = {"pid": os.getpid(), "born": _born(os.getpid()), "host": socket.gethostname()}
+    mark = json.dumps({**claim, "id": uuid.uuid4().hex})
+    if not (os.path.lexists(partial) and _take_over(partial, overwrite, resume)):
+        partial.mkdir(parents=True)
     try:
+        durable.replace_text(partial / _PARTIAL_MARK, mark)
         yield
-    finally:
+    except BaseException as error:
+        done = _finished(partial)
+        if done:
+            with suppress(OSError):
+                durable.replace_text(partial / _PARTIAL_MARK, json.dumps({"pid": None}))
+            error.add_note(
+                f"{done} finished {'block is' if done == 1 else 'blocks are'} kept in {partial}: "
+                "the same command with --resume goes on from there, with --overwrite begins anew"
+            )
+            raise
         shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
-def _take_over(partial: Path, overwrite: bool) -> None:
-    """Clear what a run left that was cut off, but never one that is being written."""
+def _finished(partial: Path) -> int:
+    """Count the blocks that a run can go on from."""
+    try:
+        spans = json.loads((partial / STATE).read_text("utf-8"))["finished"]
+        return sum(last - first + 1 for first, last in spans)
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
+
+
+def _take_over(partial: Path, overwrite: bool, resume: bool) -> bool:
+    """Claim or clear what a run left that was cut off, but never one that is being written.
+
+    Returns
+    -------
+    bool
+        Whether the folder is there, to be resumed.
+    """
     claim = _claim(partial)
     if claim is None:
         raise OutputError(f"{partial} exists and is not from Outcrop; move it or delete it")
-    pid = claim.get("pid")
-    here = claim.get("host") == socket.gethostname()
-    if not here or (isinstance(pid, int) and _is_alive(pid)):
+    if _is_claimed(claim):
         raise OutputError(
-            f"{partial} is being written by another run (process {pid} on "
-            f"{claim.get('host')}); wait for it, or choose another folder"
+            f"{partial} is being written by another run (process {claim.get('pid')} on "
+            f"{claim.get('host')}); wait for it, or choose another folder. If that run is dead, "
+            "delete the folder"
         )
-    if not overwrite:
+    if not (overwrite or resume):
         raise OutputError(
-            f"{partial} was left by a run that was cut off; add --overwrite or delete it"
+            f"{partial} was left by a run that was cut off; add --resume to go on with it, add "
+            "--overwrite to begin anew, or delete it"
         )
+    # Of two that want the folder, one can rename the mark.
+    taken = partial / f"{_PARTIAL_MARK}-{uuid.uuid4().hex}"
+    try:
+        os.replace(partial / _PARTIAL_MARK, taken)
+    except FileNotFoundError:
+        raise OutputError(f"{partial} was just taken over by another run; wait for it") from None
+    if resume and (partial / STATE).is_file():
+        taken.unlink()
+        return True
     shutil.rmtree(partial)
+    return False
+
+
+def _is_claimed(claim: Mapping[str, object]) -> bool:
+    """Tell whether a run may be alive: on another host one can't know."""
+    pid = claim.get("pid")
+    if not isinstance(pid, int):
+        return False
+    if claim.get("host") != socket.gethostname():
+        return True
+    # After a power cut the number can be another process's.
+    return _is_alive(pid) and claim.get("born") in (None, _born(pid))
+
+
+def _born(pid: int) -> str | None:
+    """Return what tells a process from others that had its number, where Linux says it."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        # The name, in brackets, may hold spaces; the start is field 22 of the whole.
+        facts = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2]
+        return f"{boot}:{facts.split()[19]}"
+    except (OSError, IndexError):
+        return None
 
 
 def _claim(partial: Path) -> dict[str, object] | None:
@@ -170,6 +242,13 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def _tidy(out: Path) -> None:
+    """Remove what only a partial folder needs: last, since a swap that failed can be resumed."""
+    shutil.rmtree(out / PARTS, ignore_errors=True)
+    for name in (STATE, _PARTIAL_MARK):
+        (out / name).unlink(missing_ok=True)
 
 
 def _swap_in(partial: Path, out: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.errors import SceneError
+from outcrop.errors import SceneError, listed
 from outcrop.indices import NIR, RED
 from outcrop.reasons import (
     CLEAR,
@@ -24,7 +24,7 @@ from outcrop.reasons import (
     Flag,
 )
 from outcrop.sensors.base import Band, Sun
-from outcrop.source import Source, SourceOver, Window, read_reasons, valid_mask
+from outcrop.source import Source, SourceOver, Window, read_observed, read_reasons, valid_mask
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -178,7 +178,7 @@ def vegetation_bands(bands: Sequence[Band], name: str) -> tuple[int, int]:
         raise SceneError(
             f"{name}: vegetation cannot be masked without a red band ({RED.low:g}-{RED.high:g} um) "
             f"and one in the near infrared ({NIR.low:g}-{NIR.high:g} um) in reflectance; the bands "
-            f"are {', '.join(b.name for b in bands)} (see --sensor, --bands, --scale, --mask)"
+            f"are {listed([b.name for b in bands])} (see --sensor, --bands, --scale, --mask)"
         )
     return red, nir
 
@@ -203,9 +203,13 @@ def untold(masks: Masks, told: Collection[int]) -> list[str]:
 
 @dataclass(frozen=True)
 class WithReasons(SourceOver):
-    """A source whose last plane holds the reasons, so that one pass reads bands and reasons."""
+    """A source with planes for the reasons and, with ``clear``, the number of clear observations.
+
+    So one pass reads bands, reasons and counts.
+    """
 
     base: Source
+    clear: bool = False
 
     @property
     def grid(self) -> GeoBox:
@@ -214,10 +218,14 @@ class WithReasons(SourceOver):
 
     @property
     def bands(self) -> tuple[Band, ...]:
-        """The scene's bands, and the plane of reasons."""
-        return (*self.base.bands, Band("mask", quantity="feature"))
+        """The scene's bands, and the planes beyond them."""
+        more = ("mask", "clear") if self.clear else ("mask",)
+        return (*self.base.bands, *(Band(name, quantity="feature") for name in more))
 
     def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band + 1, height, width)."""
-        data, reasons = read_reasons(self.base, window)
-        return np.concatenate([data, reasons[None].astype(np.float32)])
+        """Return (band + 1 or 2, height, width)."""
+        if not self.clear:
+            data, reasons = read_reasons(self.base, window)
+            return np.concatenate([data, reasons[None].astype(np.float32)])
+        data, reasons, clear = read_observed(self.base, window)
+        return np.concatenate([data, np.stack([reasons, clear]).astype(np.float32)])

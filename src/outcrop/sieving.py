@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import engine
-from outcrop.engine import Block
+from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
 from outcrop.measuring import Gauge
 from outcrop.products.raster import row_reader
@@ -44,7 +44,7 @@ def sieve_raster(
 
 
 #: Place of a tile, sums of its bands, sums of its indices.
-_Part = tuple[tuple[int, int], UnitSums, UnitSums]
+_Part = tuple[tuple[int, int], NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -67,21 +67,33 @@ class _Sum:
             inside = tile.inside(core)
             rows = self.areas[tile.row : tile.row + tile.height]
             part = data[:, *inside], labels[inside], rows
-            result.append((place, UnitSums.of_tile(*part), self.gauge.sums(*part)))
+            result.append((place, UnitSums.of_tile(*part).used, self.gauge.sums(*part).used))
         return result
 
 
 def sum_units(
-    source: Source, path: Path, gauge: Gauge, *, threads: int = 0, block: int = 1024
+    source: Source,
+    path: Path,
+    gauge: Gauge,
+    *,
+    threads: int = 0,
+    block: int = 1024,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[UnitSums, UnitSums]:
-    """Sum a scene's bands, and its indices, by the labels of a raster on its grid."""
-    sums, indices = TileSums(), TileSums()
+    """Sum a scene's bands, and its indices, by the labels of a raster on its grid.
+
+    Arguments as `engine.run`; all workers of an executor must see ``path``.
+    """
+    sums, indices = TileSums(source.grid.shape), TileSums(source.grid.shape)
 
     def sink(_block: Block, parts: list[_Part]) -> None:
         for place, bands, of_indices in parts:
             sums.add(place, bands)
             indices.add(place, of_indices)
 
-    work = _Sum(path, row_areas(source.grid), gauge)
-    engine.run(source, work, sink, size=block, threads=threads)
+    work = _Sum(path.absolute(), row_areas(source.grid), gauge)
+    engine.run(
+        source, work, sink, size=block, threads=threads, executor=executor, progress=progress
+    )
     return sums.total(), indices.total()

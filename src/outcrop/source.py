@@ -129,6 +129,17 @@ def read_reasons(source: Source, window: Window) -> tuple[NDArray[np.float32], N
     return data, np.where(valid_mask(data), CLEAR, FILL).astype(np.uint8)
 
 
+def read_observed(
+    source: Source, window: Window
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
+    """Read a window as `read_reasons`, and how many scenes have each of its pixels clear."""
+    reader = getattr(source, "read_observed", None)
+    if reader is not None:
+        return reader(window)  # type: ignore[no-any-return]
+    data, reasons = read_reasons(source, window)
+    return data, reasons, (reasons == CLEAR).astype(np.uint16)
+
+
 def valid_mask(data: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell where every band of (band, y, x) has a value. Derived, never stored."""
     return np.asarray(np.isfinite(data).all(axis=0))
@@ -183,6 +194,7 @@ class RasterSource:
     files: tuple[BandFile, ...]
     striped: bool = False
     masked: bool = True
+    notes: tuple[str, ...] = ()
     gcps: Gcps | None = None
     _open: Any = field(default_factory=threading.local, repr=False, compare=False)
 
@@ -247,6 +259,7 @@ class RasterSource:
             self.files,
             self.striped,
             self.masked,
+            self.notes,
             self.gcps,
         )
 
@@ -305,6 +318,17 @@ def suns_of(source: Source) -> tuple[Sun, ...]:
     """Return where the sun stood, by the metadata of a source's products, once each."""
     found = (getattr(leaf, "sun", None) for leaf in leaves(source))
     return tuple(dict.fromkeys(sun for sun in found if sun is not None))
+
+
+def has_counts(source: Source) -> bool:
+    """Tell whether a source's pixels are made of several observations, which are counted."""
+    return any(getattr(leaf, "counts", False) for leaf in leaves(source))
+
+
+def radiometry_of(source: Source) -> list[dict[str, Any]]:
+    """Return how scenes were brought to one radiometry, for each sensor whose scenes were."""
+    found = (getattr(leaf, "radiometry", None) for leaf in leaves(source))
+    return [facts for facts in found if facts]
 
 
 def products_of(source: Source) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from outcrop.engine import TILE
 
 UNITS = 256
 
@@ -49,6 +52,11 @@ class UnitSums:
         return cls(table)
 
     @property
+    def used(self) -> NDArray[np.float64]:
+        """The table up to the highest label that has pixels."""
+        return self.table[: int(np.flatnonzero(self.table[:, 0]).max(initial=0)) + 1].copy()
+
+    @property
     def pixels(self) -> NDArray[np.int64]:
         """Pixels by label, shape (256,)."""
         return self.table[:, 0].astype(np.int64)
@@ -70,21 +78,36 @@ class UnitSums:
 
 
 class TileSums:
-    """Collects the sums of tiles in any order and adds them up in the order of the tiles."""
+    """Adds up the sums of tiles in the order of the tiles, in whatever order they come.
 
-    def __init__(self) -> None:
-        self._tiles: dict[tuple[int, int], NDArray[np.float64]] = {}
+    Only tiles whose turn has not come are kept: with blocks in their order, about one row.
 
-    def add(self, place: tuple[int, int], sums: UnitSums) -> None:
-        """Take the sums of the tile in that row and column."""
-        used = int(np.flatnonzero(sums.table[:, 0]).max(initial=0)) + 1
-        self._tiles[place] = sums.table[:used].copy()
+    Parameters
+    ----------
+    shape : sequence of int
+        Rows and columns of the grid.
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self._columns = -(-shape[1] // TILE)
+        self._waiting: dict[int, NDArray[np.float64]] = {}
+        self._next = 0
+        self._total: NDArray[np.float64] | None = None
+
+    def add(self, place: tuple[int, int], table: NDArray[np.float64]) -> None:
+        """Take the sums of the tile in that row and column: the first rows of a table."""
+        self._waiting[place[0] * self._columns + place[1]] = table
+        while self._next in self._waiting:
+            self._fold(self._waiting.pop(self._next))
+            self._next += 1
+
+    def _fold(self, table: NDArray[np.float64]) -> None:
+        if self._total is None:
+            self._total = np.zeros((UNITS, table.shape[1]))
+        self._total[: len(table)] += table
 
     def total(self) -> UnitSums:
-        """Add up all tiles."""
-        width = next((table.shape[1] for table in self._tiles.values()), 2)
-        table = np.zeros((UNITS, width))
-        for place in sorted(self._tiles):
-            part = self._tiles[place]
-            table[: len(part)] += part
-        return UnitSums(table)
+        """Return the sums of all tiles."""
+        if self._waiting or self._total is None:
+            raise RuntimeError(f"the sums of tile {self._next} are missing")
+        return UnitSums(self._total)

@@ -225,6 +225,14 @@ def test_version_4_has_a_file_a_band_and_json(tmp_path):
         assert source.grid.shape == aster.SHAPES["SWIR"]
 
 
+def test_a_stac_item_beside_it_is_not_its_metadata(tmp_path):
+    aster.cogs(tmp_path)
+    item = tmp_path / f"{aster.name()}.json"
+    item.write_text('{"type": "Feature"}')
+    assert names(open_source(str(tmp_path))) == NINE
+    assert recognise(str(item)) is None
+
+
 @pytest.mark.parametrize("form", ["hdf", "tif"])
 def test_surface_reflectance_lies_along_the_path(tmp_path, form):
     dark = aster.numbers("SWIR", "4", shape=aster.LEVEL2["SWIR"]).astype("i2")
@@ -301,6 +309,8 @@ def _stack(folder, kind, bands):
 
 @pytest.mark.parametrize(("harm", "says"), [
     (lambda d: aster.l1t(d, corners=False), "no UPPERLEFTM"),
+    (lambda d: aster.l1t(d, kinds=(), change={"Other": np.ones((9, 9), "u1")}),
+     "none of the bands is in it"),
     (lambda d: aster.l1t(d, ul=(1744560.0, 252000.0), change={"ImageData4": np.ones((9, 9), "u1")}),
      "do not fit between its corners"),
     (lambda d: aster.l1t(d, sun=(86.1, "high")), "SOLARDIRECTION = 86.1, high"),

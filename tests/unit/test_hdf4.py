@@ -1,6 +1,7 @@
 """HDF4 through pyhdf: windows, damage, and no pyhdf at all."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -47,6 +48,14 @@ def test_windows_scale_and_range(file):
     assert [p.name for p in file_paths(read)] == ["a.hdf"]
 
 
+def test_threads_read_what_one_reads(file):
+    read = source(file)
+    windows = [Window(r, c, 3, 4) for r in range(17) for c in range(26)]
+    with ThreadPoolExecutor(8) as pool:
+        for window, got in zip(windows, pool.map(read.read, windows), strict=True):
+            np.testing.assert_array_equal(got[0], DATA[window.slices])
+
+
 def test_a_file_that_was_written_again_is_read_again(file):
     read = source(file)
     read.read(Window(0, 0, 1, 1))
@@ -82,3 +91,9 @@ def test_hdf4_of_another_product_is_refused(tmp_path):
     path = aster.hdf(tmp_path / "MOD09GA.hdf", {"P": DATA}, texts)
     with pytest.raises(SceneError, match="HDF4 of a product that is not known"):
         open_source(str(path))
+
+
+def test_a_file_that_brings_the_library_down_is_refused(file, monkeypatch):
+    monkeypatch.setattr(hdf4, "_PROBE", "import os; os.abort()")
+    with pytest.raises(SceneError, match="brings the HDF4 library down"):
+        inspect_hdf4(str(file))

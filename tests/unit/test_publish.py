@@ -158,3 +158,76 @@ def test_a_cut_off_run_is_cleared_by_overwrite(tmp_path):
     with staged(tmp_path / "out", overwrite=True) as folder:
         fill(folder)
     assert siblings(tmp_path) == ["out"]
+
+
+def write_state(folder, blocks=3):
+    (folder / "state.json").write_text(json.dumps({"finished": [[0, blocks - 1]]}))
+    (folder / "parts").mkdir(exist_ok=True)
+
+
+def test_finished_blocks_are_kept_and_can_be_taken_over(tmp_path):
+    def failing():
+        with staged(tmp_path / "out") as folder:
+            write_state(folder)
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x") as caught:
+        failing()
+    assert "3 finished blocks are kept" in caught.value.__notes__[0]
+    assert siblings(tmp_path) == ["out.partial"]
+    with staged(tmp_path / "out", resume=True) as folder:
+        assert (folder / "state.json").exists()
+        fill(folder)
+    assert siblings(tmp_path) == ["out"]
+    assert siblings(tmp_path / "out") == ["run.toml"]
+
+
+def test_a_swap_that_failed_can_be_resumed(tmp_path, monkeypatch):
+    real = os.replace
+
+    def replace(a, b):
+        if str(a).endswith(".partial"):
+            raise PermissionError("no")
+        real(a, b)
+
+    def publish():
+        with staged(tmp_path / "out") as folder:
+            fill(folder)
+            write_state(folder)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OutputError) as caught:
+        publish()
+    monkeypatch.undo()
+    assert "--resume" in caught.value.__notes__[0]
+    assert (tmp_path / "out.partial" / "state.json").exists()
+
+
+def test_resume_never_takes_a_strangers_folder_or_a_live_run(tmp_path):
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "state.json").write_text('{"finished": [[0, 3]]}')
+    with pytest.raises(OutputError, match="not from Outcrop"), staged(
+        tmp_path / "out", resume=True
+    ):  # fmt: skip
+        pass
+    assert (tmp_path / "out.partial" / "state.json").exists()
+    with staged(tmp_path / "two") as folder:
+        write_state(folder)
+        fill(folder)
+        with (
+            pytest.raises(OutputError, match="being written by another run"),
+            staged(tmp_path / "two", resume=True),
+        ):
+            pass
+    assert siblings(tmp_path) == ["out.partial", "two"]
+
+
+def test_another_process_with_the_number_of_the_dead_one_is_no_hindrance(tmp_path):
+    left = tmp_path / "out.partial"
+    left.mkdir()
+    claim = {"pid": os.getpid(), "born": "before the power cut", "host": socket.gethostname()}
+    (left / ".outcrop-partial").write_text(json.dumps(claim))
+    write_state(left)
+    with staged(tmp_path / "out", resume=True) as folder:
+        fill(folder)
+    assert siblings(tmp_path) == ["out"]

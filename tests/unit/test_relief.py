@@ -416,6 +416,28 @@ def test_a_run_says_what_it_did_and_runs_again(tmp_path):
     assert any("give --dem" in n for n in notes)
 
 
+def test_cuestas_are_warned_of(tmp_path):
+    """Ridges of one bed on the dip slope and another on the scarp, across the light."""
+    import outcrop
+
+    shape = (96, 96)
+    y, _ = np.mgrid[: shape[0], : shape[1]]
+    cycle = (y % 24) / 24
+    ground = 240.0 * np.where(cycle < 0.7, cycle / 0.7, (1 - cycle) / 0.3)
+    sun = Sun(90.0, 50.0)
+    dem = write(tmp_path / "dem.tif", ground.astype("f4"))
+    rock = (cycle < 0.7).astype("f4")
+    rng = np.random.default_rng(0)
+    data = np.stack([0.2 + 0.1 * rock, 0.3 + 0.02 * rock, 0.4 - 0.1 * rock])
+    scene = write(tmp_path / "scene.tif", (data + rng.normal(0, 0.005, data.shape)).astype("f4"))
+    cube = outcrop.open_scene(scene, scale=1, offset=0)
+    result = outcrop.map_units(
+        cube, out=tmp_path / "out", units=2, dem=dem, sun=(sun.azimuth, sun.elevation)
+    )
+    assert any("beds dip one way" in n for n in result.notes)
+    assert result.metrics["illumination"]["after"]["aspect_share"] > 0.5
+
+
 @pytest.mark.parametrize(("more", "match"), [
     ((), "nothing says where the sun stood"),
     (("--sun-azimuth", "70"), "belong together"),

@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 
 #: Units that get a panel of their own under the overview.
 PANELS = 24
+#: Bands that are marked with a dot; of more the dots would be all there is to see.
+DOTS = 40
 #: Panels in a row.
 ACROSS = 6
 _QUANTITY = {
@@ -79,8 +81,9 @@ def _draw_means(
         mean = np.array(unit.mean)[order]
         # A dark edge keeps the light colours readable on white.
         axes.plot(x, mean, color=INK, lw=2.6, solid_capstyle="round", zorder=2)
+        dot = "o" if len(x) <= DOTS else ""
         axes.plot(
-            x, mean, color=unit.colour, lw=1.8, marker="o", ms=4.5, mec=INK, mew=0.5, zorder=3
+            x, mean, color=unit.colour, lw=1.8, marker=dot, ms=4.5, mec=INK, mew=0.5, zorder=3
         )
         if spread and unit.sd:
             sd = np.array(unit.sd)[order]

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from outcrop.indices import COVERS, INDICES, Ready, missing
 from outcrop.products.legend import Legend
-from outcrop.products.raster import cog_writer
+from outcrop.products.parts import Layer
 from outcrop.sensors.base import Band
 from outcrop.unitstats import UnitSums
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
 #: Why the cover of dry plants is not told from broad bands.
 NOT_DRY = (
@@ -27,14 +22,10 @@ NOT_DRY = (
 )
 
 
-def index_writer(
-    folder: Path, grid: GeoBox, indices: Sequence[Ready]
-) -> AbstractContextManager[Any]:
-    """Open ``indices.tif`` for writing, a named band an index; see `cog_writer`."""
-    return cog_writer(
-        folder / "indices.tif", grid, bands=len(indices), dtype="float32", nodata=float("nan"),
-        resampling="average", names=[i.name for i in indices],
-    )  # fmt: skip
+def index_layer(indices: Sequence[Ready]) -> Layer:
+    """Describe ``indices.tif``: a named band an index."""
+    names = tuple(i.name for i in indices)
+    return Layer("indices", len(names), "float32", float("nan"), "average", names=names)
 
 
 def index_facts(indices: Sequence[Ready], sums: UnitSums, bands: Sequence[Band]) -> dict[str, Any]:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from outcrop.products import style
 from outcrop.products.legend import Legend, Unit
-from outcrop.products.raster import cog_writer
+from outcrop.products.parts import Layer
 from outcrop.reasons import CLEAR, REASONS
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
 #: What 0 is called: nothing speaks against the pixel.
 CLEAR_NAME = "mapped"
 
 
-def mask_writer(folder: Path, grid: GeoBox) -> AbstractContextManager[Any]:
-    """Open ``mask.tif`` for writing; see `cog_writer`. No code means no data: 0 is mapped."""
-    colours = style.colour_table(_legend([0] * 256))
-    return cog_writer(folder / "mask.tif", grid, nodata=255, colours=colours)
+def mask_layer() -> Layer:
+    """Describe ``mask.tif``. No code means no data: 0 is mapped."""
+    return Layer("mask", nodata=255, colours=style.colour_table(_legend([0] * 256)))
 
 
 def write_mask_styles(folder: Path, pixels: Sequence[int]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.engine import CACHE_BYTES
 from outcrop.errors import OutputError
 from outcrop.source import Window
 
@@ -66,9 +67,9 @@ def cog_writer(
             blocks, grid, bands=bands, dtype=dtype, nodata=nodata, colours=colours, names=names
         ) as write:
             yield write
-        with _saying_why(path):
-            _to_cog(blocks, path, resampling)
-            _check_written(path, grid)
+        with saying_why(path):
+            to_cog(blocks, path, resampling)
+            check_written(path, grid)
     finally:
         blocks.unlink(missing_ok=True)
 
@@ -95,7 +96,7 @@ def block_writer(
         "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1,
         "BIGTIFF": "IF_SAFER", "SPARSE_OK": True,
     }  # fmt: skip
-    with _saying_why(path), rasterio.open(path, "w", **profile) as dataset:
+    with saying_why(path), rasterio.open(path, "w", **profile) as dataset:
         if colours:
             dataset.write_colormap(1, dict(colours))
         for i, name in enumerate(names, start=1):
@@ -104,7 +105,7 @@ def block_writer(
 
 
 @contextmanager
-def _saying_why(path: Path) -> Iterator[None]:
+def saying_why(path: Path) -> Iterator[None]:
     """Turn what GDAL raises while writing into an error with the way out."""
     from rasterio.errors import RasterioError
 
@@ -140,19 +141,23 @@ def _window_writer(dataset: Any) -> Callable[[Window, NDArray[Any]], None]:
     return write
 
 
-def _to_cog(blocks: Path, path: Path, resampling: str) -> None:
+def to_cog(blocks: Path, path: Path, resampling: str) -> None:
+    """Copy a raster as a Cloud-Optimised GeoTIFF with overviews, in bounded memory."""
     import rasterio
     import rasterio.shutil
 
     predictor = "YES" if resampling == "average" else "NO"
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_NUM_THREADS=os.cpu_count() or 1):
+    with rasterio.Env(
+        GDAL_TIFF_INTERNAL_MASK=True, GDAL_NUM_THREADS=os.cpu_count() or 1,
+        GDAL_CACHEMAX=CACHE_BYTES,
+    ):  # fmt: skip
         rasterio.shutil.copy(
             blocks, path, driver="COG", compress="DEFLATE", predictor=predictor, blocksize=512,
             overview_resampling=resampling, BIGTIFF="IF_SAFER",
         )  # fmt: skip
 
 
-def _check_written(path: Path, grid: GeoBox) -> None:
+def check_written(path: Path, grid: GeoBox) -> None:
     """Read the last pixel back: a full disk can show only after GDAL has closed a file."""
     import rasterio
     from rasterio.windows import Window as RasterWindow

@@ -9,10 +9,10 @@ from typing import Any
 from outcrop import __version__
 from outcrop.config import Recipe
 from outcrop.indices import INDICES, NDVI_BARE, NDVI_FULL
+from outcrop.odd_values import value_rows
 from outcrop.products.files import FILES
 from outcrop.products.indices import NOT_DRY, covers
 from outcrop.products.legend import Legend
-from outcrop.radiometry import value_rows
 from outcrop.reasons import REASONS
 from outcrop.sensors.base import Band
 
@@ -70,7 +70,7 @@ def render(
         version=__version__,
         scene=metrics["scene"],
         folder="OUT",
-        method=_method(recipe, legend.area_unit),
+        method=_method(recipe, legend.area_unit, len(bands)),
         notes=metrics["notes"],
         mapped_units=metrics["units"],
         bands=bands,
@@ -82,6 +82,7 @@ def render(
         selection_words=_selection_words(metrics.get("selection")),
         quality=_quality(metrics),
         masked=_masked(metrics),
+        by_date=_by_date(metrics),
         indices=_indices(legend, metrics.get("indices")),
         values=value_rows(metrics),
         light=_light(metrics.get("illumination")),
@@ -158,12 +159,15 @@ def _say_band(band: Band) -> str:
     return f"{band.name}{um}"
 
 
-def _method(recipe: Recipe, area_unit: str) -> str:
+def _method(recipe: Recipe, area_unit: str, bands: int) -> str:
     """Say the steps of a recipe that do something, in their order."""
+    compressed = recipe.features.compresses(bands)
+    fractions = str(min(bands, recipe.features.compress_to)) if compressed else "none"
     steps = [
         (recipe.features.transform, "{} of the bands"),
         (_used(recipe), "features {}"),
         (recipe.preprocess.scale, "{} scaling"),
+        (fractions, "{} minimum noise fractions"),
         (recipe.smooth.name, "{} smoothing"),
         (recipe.reducer.name, "reducer {}"),
         (recipe.clusterer.name, "clusterer {}"),
@@ -192,6 +196,8 @@ def _selection_words(selection: Mapping[str, Any] | None) -> str:
 def _quality(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     scores = metrics.get("internal_scores") or {}
     rows = [("Pixels mapped", f"{metrics['coverage']:.2%} of {metrics['pixels']:,}")]
+    if clear := metrics.get("clear_observations"):
+        rows.append(("Clear observations of a pixel, mean", f"{clear['mean']:.1f}"))
     if "fitted_pixels" in metrics:
         rows.append(("Pixels the model was fitted on", f"{metrics['fitted_pixels']:,}"))
     if "model" in metrics:
@@ -246,6 +252,15 @@ _LIGHT_SCORES = (
     ("Share that the side of the sun tells among slopes of the same light", "across_share",
      "{:.1%}"),
 )  # fmt: skip
+
+
+def _by_date(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Reason, observations, share clear on other dates, share masked on most dates."""
+    return [
+        (name, f"{f['observations']:,}", f"{f['clear_on_others']:.0%}",
+         "" if f["persistent"] is None else f"{f['persistent']:.0%}")
+        for name, f in metrics.get("masks_by_date", {}).items()
+    ]  # fmt: skip
 
 
 def _data_uri(png: bytes) -> str:

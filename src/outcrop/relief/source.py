@@ -15,7 +15,7 @@ from outcrop.relief import CORRECTIONS
 from outcrop.relief.correction import Correction
 from outcrop.relief.light import Light
 from outcrop.sensors.base import Band
-from outcrop.source import Source, SourceOver, Window, read_reasons
+from outcrop.source import Source, SourceOver, Window, read_observed, read_reasons
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -66,9 +66,16 @@ class LitSource(SourceOver):
 
     def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return the bands as `read` does, and the reasons (height, width) of what is missing."""
-        data, reasons = read_reasons(self.base, window)
+        data, reasons, _ = self.read_observed(window)
+        return data, reasons
+
+    def read_observed(
+        self, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
+        """Return the same, and how many observations of a composite are clear."""
+        data, reasons, clear = read_observed(self.base, window)
         if not (reasons == CLEAR).any():
-            return data, reasons
+            return data, reasons, clear
         planes = self.light.read(window)
         known = np.isfinite(planes.incidence)
         for code, holds in ((NO_HEIGHT, ~known), (CAST_SHADOW, known & ~planes.lit)):
@@ -82,7 +89,7 @@ class LitSource(SourceOver):
                 )
                 plane *= np.where(known, gain, np.float32(1))
         data[:, reasons != CLEAR] = np.nan
-        return data, reasons
+        return data, reasons, clear
 
     @property
     def _masked(self) -> tuple[int, ...]:
@@ -108,6 +115,12 @@ class NotedSource(SourceOver):
     def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return the bands and the reasons (height, width) of what is missing."""
         return read_reasons(self.base, window)
+
+    def read_observed(
+        self, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
+        """Return the same, and how many observations of a composite are clear."""
+        return read_observed(self.base, window)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,9 @@ def find_product(container: Container, product: str) -> dict[str, str]:
     return found
 
 
-_ORDER = (".xml", ".cmr.json", ".json", ".hdf", ".tif", ".tiff", ".txt")
+#: Other JSON of that name is a STAC item, which says nothing of gains.
+_BESIDE = (".xml", ".cmr.json")
+_ORDER = (*_BESIDE, ".hdf", ".tif", ".tiff", ".txt")
 
 
 def _telling(name: str) -> int:
@@ -127,17 +129,17 @@ def read_files(container: Container, metadata: str) -> AsterFiles:
     """
     names = list(_of_scene(container, metadata))
     rasters = [n for n in names if n.lower().endswith((".tif", ".tiff"))]
-    beside = next((n for n in names if n.lower().endswith((".xml", ".json"))), None)
+    beside = next((n for n in names if n.lower().endswith(_BESIDE)), None)
     meta = read_beside(container, beside) if beside else None
     where = str(container.path / metadata)
     planes = _from_rasters(container, rasters)
     if not planes.bands:
         planes = _from_hdf(container, [n for n in names if n.lower().endswith(".hdf")])
     if not planes.bands:
-        raise SceneError(
-            f"{where}: none of the bands lies beside it, as HDF or as GeoTIFF; this is metadata "
-            "only, so fetch the whole product"
-        )
+        says = "none of the bands lies beside it, as HDF or as GeoTIFF; this is metadata only"
+        if metadata.lower().endswith(".hdf"):
+            says = "none of the bands is in it (ImageData1, Band1 and so on)"
+        raise SceneError(f"{where}: {says}, so fetch the whole product")
     known = planes.meta if meta is None or planes.meta.product else meta
     return AsterFiles(_dated(known, where, metadata), planes.bands, planes.quality, planes.notes)
 

@@ -22,7 +22,7 @@ Kind = Literal["folder", "zip", "tar"]
 
 _KINDS: dict[str, Kind] = {".zip": "zip", ".tar": "tar", ".tgz": "tar", ".tar.gz": "tar"}
 #: Files by which a product may be named: its metadata, or HDF, which holds its own.
-_METADATA = (".txt", ".xml", ".json", ".hdf")
+_METADATA = (".txt", ".xml", ".json", ".hdf", ".nc", ".he5")
 #: More members than any product has.
 MOST_MEMBERS = 20_000
 #: Folders deeper than any product's.

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from outcrop import envi
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.gcps import Gcps, fit_gcps
-from outcrop.sensors import get_sensor
+from outcrop.sensors import embeddings, get_sensor
+from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
-from outcrop.source import BandFile, RasterSource, open_quietly
+from outcrop.sensors.spectrometer import without_bad
+from outcrop.source import BandFile, RasterSource, Source, open_quietly
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 _TO_UM = {"nanometers": 1e-3, "nm": 1e-3, "micrometers": 1.0, "um": 1.0, "microns": 1.0}
+#: What GDAL puts behind the name of an ENVI band: its wavelength and unit.
+_BEHIND_NAME = re.compile(r"\s*\(([\d.]+) *[A-Za-z]*\)\s*$")
+_LIBRARY = "{} is a spectral library and no scene; `outcrop.spectra.read_library` reads it"
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,12 @@ class RasterFile:
     bands: tuple[StoredBand, ...]
     striped: bool
     masked: bool = True
+    notes: tuple[str, ...] = ()
     gcps: Gcps | None = None
+    dtype: str = ""
 
 
-def open_raster(scene: str, options: Input | None = None) -> RasterSource:
+def open_raster(scene: str, options: Input | None = None) -> Source:
     """Open a scene: a raster file, or band files on one grid joined by commas.
 
     Parameters
@@ -67,18 +75,42 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
     require_one_grid(rasters)
     stored = [band for raster in rasters for band in raster.bands]
     where = scene if len(rasters) == 1 else f"{scene.split(',')[0]},…"
-    sensor = get_sensor(options.sensor) if options.sensor else None
-    chosen = name_bands(where, [b.described for b in stored], sensor, options.bands)
+    described = [b.described for b in stored]
+    model = embeddings.model_of(options.sensor, [b.description for b in described])
+    if model is not None:
+        # Numbers of a model have no scale to reflectance, whatever is asked for.
+        options = replace(options, scale=None, offset=None)
+        stored = [replace(b, scale=1.0, offset=0.0) for b in stored]
+    sensor = model or (get_sensor(options.sensor) if options.sensor else None)
+    left_out: list[str] = []
+    chosen = name_bands(where, described, sensor, options.bands)
+    if options.bands is None:
+        bad = {i for i, band in enumerate(described) if band.bad}
+        chosen, left_out = without_bad(chosen, bad)
     picked = [(stored[i], band) for i, band in chosen]
-    return RasterSource(
+    source = RasterSource(
         name=where,
         grid=rasters[0].grid,
         bands=tuple(with_quantity(band, _is_scaled(s, options)) for s, band in picked),
         files=tuple(_band_file(s, options) for s, _ in picked),
         striped=all(r.striped for r in rasters),
         masked=all(r.masked for r in rasters),
+        notes=(*(note for r in rasters for note in r.notes), *left_out),
         gcps=rasters[0].gcps,
     )
+    return source if model is None else _features(source, model, rasters[0].dtype)
+
+
+def _features(source: RasterSource, model: Sensor, dtype: str) -> Source:
+    """Return a raster as a model's features, with the scales that lie beside it."""
+    path = embeddings.scales_path(source.files[0].path)
+    scales = None
+    if path.is_file() and model.name == "tessera":
+        raster = inspect_raster(str(path))
+        bands = tuple(Band(f"scale {b.index}", quantity="feature") for b in raster.bands)
+        files = tuple(BandFile(b.path, b.index, b.nodata) for b in raster.bands)
+        scales = RasterSource(str(path), raster.grid, bands, files, raster.striped)
+    return embeddings.dequantised(source, model, dtype, scales)
 
 
 def _paths(scene: str) -> list[str]:
@@ -98,6 +130,7 @@ def inspect_raster(path: str) -> RasterFile:
     from odc.geo.geobox import GeoBox
     from rasterio.errors import RasterioError
 
+    path = _beside_header(path)
     if not Path(path).exists() and not path.startswith(("/vsi", "http://", "https://", "s3://")):
         raise SceneError(f"{path} does not exist; check the path")
     if Path(path).is_dir():
@@ -108,31 +141,71 @@ def inspect_raster(path: str) -> RasterFile:
                 raise SceneError(f"{path} holds no band of its own; give one of its layers")
             _require_numbers(path, dataset)
             _require_whole(path, dataset)
+            spectral = _envi_spectra(path, dataset)
             alpha = _alpha(dataset)
             is_mask = alpha is not None and _is_mask(dataset, alpha)
             return RasterFile(
-                GeoBox(dataset.shape, dataset.transform, _crs(dataset.crs)),
+                GeoBox(dataset.shape, dataset.transform, crs_name(dataset.crs)),
                 tuple(
-                    _stored(path, dataset, i)
+                    _stored(path, dataset, i, spectral)
                     for i in dataset.indexes
                     if not (is_mask and i == alpha)
                 ),
                 _is_striped(dataset),
                 masked=alpha is None or is_mask,
+                notes=(spectral.note,) if spectral.note else (),
                 gcps=_gcps(dataset),
+                dtype=dataset.dtypes[0],
             )
     except (RasterioError, OSError) as error:
+        if "Spectral Library" in str(error):
+            raise SceneError(_LIBRARY.format(path)) from None
         raise SceneError(
             f"{path} cannot be opened as a raster ({_brief(error, path)}); "
             "it must be a format that GDAL reads"
         ) from None
 
 
+def _beside_header(path: str) -> str:
+    """Return the data file where its ENVI header was given."""
+    header = Path(path)
+    if header.suffix.lower() != ".hdr" or not header.is_file():
+        return path
+    data = envi.data_file(header)
+    if data is None:
+        raise SceneError(f"{path}: the data file of this header is not beside it")
+    return str(data)
+
+
+@dataclass(frozen=True)
+class _Spectral:
+    """What an ENVI header says of all bands."""
+
+    um: list[float] | None = None
+    fwhm: list[float] | None = None
+    bad: list[bool] | None = None
+    note: str | None = None
+
+
+def _envi_spectra(path: str, dataset: Any) -> _Spectral:
+    """Read what GDAL hands on of an ENVI header: it knows two units of wavelength, and no bbl."""
+    tags = dataset.tags(ns="ENVI")
+    fields = {k.lower().replace("_", " "): v for k, v in tags.items()}
+    um = envi.numbers(fields, "wavelength", dataset.count, path)
+    fwhm = envi.numbers(fields, "fwhm", dataset.count, path)
+    bad = envi.numbers(fields, "bbl", dataset.count, path)
+    flags = None if bad is None else [b == 0 for b in bad]
+    if um is None:
+        return _Spectral(bad=flags)
+    known, widths, note = envi.in_micrometres(um, fwhm, fields.get("wavelength units"))
+    return _Spectral(known, widths, flags, note and f"{path}: {note}")
+
+
 def _gcps(dataset: Any) -> Gcps | None:
     points, crs = dataset.gcps
     if dataset.crs is not None or crs is None:
         return None
-    return fit_gcps([(p.col, p.row, p.x, p.y) for p in points], _crs(crs) or "")
+    return fit_gcps([(p.col, p.row, p.x, p.y) for p in points], crs_name(crs) or "")
 
 
 def _alpha(dataset: Any) -> int | None:
@@ -180,7 +253,7 @@ def _require_whole(path: str, dataset: Any) -> None:
         )
 
 
-def _crs(crs: Any) -> str | None:
+def crs_name(crs: Any) -> str | None:
     """Return the EPSG code where there is one, which reads better than WKT."""
     if not crs:
         return None
@@ -193,34 +266,47 @@ def _is_striped(dataset: Any) -> bool:
     return bool(cols >= dataset.width and rows < dataset.height)
 
 
-def _stored(path: str, dataset: Any, index: int) -> StoredBand:
+def _stored(path: str, dataset: Any, index: int, spectral: _Spectral) -> StoredBand:
     nodata = dataset.nodatavals[index - 1]
     return StoredBand(
         path=path,
         index=index,
-        described=_describe(path, dataset, index),
+        described=_describe(path, dataset, index, spectral),
         nodata=nodata,
         scale=_envi_scale(dataset) or dataset.scales[index - 1],
         offset=dataset.offsets[index - 1],
     )
 
 
-def _describe(path: str, dataset: Any, index: int) -> FileBand:
+def _describe(path: str, dataset: Any, index: int, spectral: _Spectral) -> FileBand:
     tags = dataset.tags(index)
     imagery = dataset.tags(ns="IMAGERY", bidx=index)
     unit = _TO_UM.get(tags.get("wavelength_units", "").strip().lower())
-    wavelength = _float(imagery.get("CENTRAL_WAVELENGTH_UM"))
+    # The header itself before what GDAL makes of it, which is rounded to a nanometre.
+    wavelength = spectral.um[index - 1] if spectral.um else None
+    if wavelength is None:
+        wavelength = _float(imagery.get("CENTRAL_WAVELENGTH_UM"))
     if wavelength is None and unit:
         wavelength = _scaled(tags.get("wavelength"), unit)
-    fwhm = _float(imagery.get("FWHM_UM"))
+    fwhm = spectral.fwhm[index - 1] if spectral.fwhm else None
+    if fwhm is None:
+        fwhm = _float(imagery.get("FWHM_UM"))
     if fwhm is None and unit:
         fwhm = _scaled(tags.get("fwhm"), unit)
-    text = dataset.descriptions[index - 1]
-    if text:  # GDAL appends an ENVI band's wavelength to its name
-        text = re.sub(r"\s*\([\d.]+ *(micrometers|nanometers)\)\s*$", "", text, flags=re.I)
+    text = _without_wavelength(dataset.descriptions[index - 1], tags.get("wavelength"))
     if not text and dataset.count == 1:
         text = _name_in_file_name(path)
-    return FileBand(text or None, wavelength, fwhm)
+    bad = bool(spectral.bad and spectral.bad[index - 1])
+    return FileBand(text or None, wavelength, fwhm, bad)
+
+
+def _without_wavelength(text: str | None, wavelength: str | None) -> str | None:
+    """Take off the wavelength that GDAL appends to an ENVI band's name, and ENVI before it."""
+    for _ in range(2):
+        behind = _BEHIND_NAME.search(text or "")
+        if text and behind and wavelength and _float(behind[1]) == _float(wavelength):
+            text = text[: behind.start()]
+    return text
 
 
 def _name_in_file_name(path: str) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from outcrop.errors import SceneError, unknown_name
 from outcrop.sensors.base import Band, Sensor
+from outcrop.sensors.spectrometer import ALL, without_bad, without_overlap
 
 #: A wavelength names a band whose centre is this near, in micrometres.
 NEAR_UM = 0.03
@@ -14,11 +16,15 @@ NEAR_UM = 0.03
 
 @dataclass(frozen=True)
 class FileBand:
-    """What a file says of one of its bands; wavelengths in micrometres."""
+    """What a file says of one of its bands; wavelengths in micrometres.
+
+    ``bad`` is a file's own word that a band holds nothing of the ground.
+    """
 
     description: str | None = None
     wavelength_um: float | None = None
     fwhm_um: float | None = None
+    bad: bool = False
 
 
 def name_bands(
@@ -39,7 +45,8 @@ def name_bands(
     file_bands : sequence of FileBand
     sensor : Sensor or None
     labels : sequence of str or None
-        Sensor's band names, STAC common names, or wavelengths in micrometres.
+        Sensor's band names, STAC common names, wavelengths in micrometres, ranges of them
+        (``2.0-2.5``, without bad bands), or ``all``.
 
     Returns
     -------
@@ -53,8 +60,11 @@ def name_bands(
     """
     own = _bands_from_file(file_bands, sensor)
     if labels is not None:
+        if [label.lower() for label in labels] == [ALL]:
+            return own or [(i, Band(f"band {i + 1}")) for i in range(len(file_bands))]
         if own is not None:
-            chosen = [_choose(where, label, own) for label in labels]
+            bad = {i for i, b in enumerate(file_bands) if b.bad}
+            chosen = [pair for x in labels for pair in _choose_all(where, x, own, bad)]
         else:
             chosen = _label_in_order(where, len(file_bands), sensor, labels)
         _refuse_twice([band.name for _, band in chosen])
@@ -64,6 +74,35 @@ def name_bands(
     if own is None:
         return [(i, Band(f"band {i + 1}")) for i in range(len(file_bands))]
     return _only_default(own, sensor)
+
+
+def choose_spectral(
+    where: str,
+    file_bands: Sequence[FileBand],
+    labels: Sequence[str] | None,
+    second: Collection[int] = (),
+) -> tuple[list[tuple[int, Band]], list[str]]:
+    """Choose among a spectrometer's bands: without labels, the good ones by wavelength.
+
+    Parameters
+    ----------
+    where, file_bands, labels
+        As of `name_bands`.
+    second : collection of int
+        Positions of the bands of a second detector that overlaps the first.
+
+    Returns
+    -------
+    bands : list of (int, Band)
+    notes : list of str
+        What was left out and why.
+    """
+    chosen = name_bands(where, file_bands, None, labels)
+    if labels is not None:
+        return chosen, []
+    chosen, bad = without_bad(chosen, {i for i, b in enumerate(file_bands) if b.bad})
+    chosen, double = without_overlap(chosen, second)
+    return chosen, [*bad, *double]
 
 
 def _bands_from_file(
@@ -77,6 +116,8 @@ def _bands_from_file(
         return named if named and len({b.name for _, b in named}) == len(named) else None
     if all(b.description or b.wavelength_um for b in file_bands):
         names = [b.description or f"{b.wavelength_um:g} um" for b in file_bands]
+        if len(set(names)) < len(names) and all(b.wavelength_um for b in file_bands):
+            names = [f"{b.wavelength_um:g} um" for b in file_bands]
         if len(set(names)) == len(names):
             return [
                 (i, Band(n, b.wavelength_um, b.fwhm_um))
@@ -97,6 +138,24 @@ def _sensor_band(band: FileBand, sensor: Sensor) -> Band | None:
         if abs((near.wavelength_um or 0) - um) <= NEAR_UM:
             return near
     return None
+
+
+def _choose_all(
+    where: str, label: str, own: Sequence[tuple[int, Band]], bad: Collection[int]
+) -> list[tuple[int, Band]]:
+    """Return the bands that a label means: one, or the good ones in a range of wavelengths."""
+    ends = re.fullmatch(r"\s*(\d*\.?\d+)\s*-\s*(\d*\.?\d+)\s*", label)
+    if ends is None:
+        return [_choose(where, label, own)]
+    low, high = float(ends[1]), float(ends[2])
+    known = [pair for pair in own if pair[1].wavelength_um is not None]
+    inside = [pair for pair in known if low <= (pair[1].wavelength_um or 0) <= high]
+    if not inside:
+        reach = [pair[1].wavelength_um or 0 for pair in known]
+        has = f"they lie at {min(reach):g}-{max(reach):g} um" if reach else "none has a wavelength"
+        raise SceneError(f"{where}: no band between {low:g} and {high:g} um; {has}")
+    good = {i for i, _ in without_bad(own, bad)[0]}
+    return [pair for pair in inside if pair[0] in good]
 
 
 def _choose(where: str, label: str, own: Sequence[tuple[int, Band]]) -> tuple[int, Band]:
@@ -190,5 +249,7 @@ def with_quantity(band: Band, scaled: bool) -> Band:
     Without a wavelength the scale is taken to be reflectance's, which is what ``--scale``
     says it gives; thermal bands stay unknown until a product says what they hold.
     """
+    if band.quantity == "feature":  # of a model, on no scale but its own
+        return band
     sunlit = band.wavelength_um is None or band.wavelength_um < 3.0
     return replace(band, quantity="reflectance" if scaled and sunlit else "unknown")

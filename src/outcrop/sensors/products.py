@@ -20,6 +20,9 @@ PRODUCTS = Registry(
         "landsat-l1": "outcrop.sensors.landsat_product:LEVEL1",
         "sentinel2-l2a": "outcrop.sensors.sentinel2_product:L2A",
         "sentinel2-l1c": "outcrop.sensors.sentinel2_product:L1C",
+        "emit-l2a": "outcrop.sensors.emit:L2A",
+        "enmap-l2a": "outcrop.sensors.enmap:L2A",
+        "prisma-l2d": "outcrop.sensors.prisma:L2D",
         "sentinel2-earthsearch": "outcrop.sensors.earthsearch:L2A",
         "aster-l1t": "outcrop.sensors.aster_product:L1T",
         "aster-07xt": "outcrop.sensors.aster_product:SURFACE",
@@ -113,6 +116,14 @@ def require_sensor(where: str, sensor: Sensor, options: Input) -> None:
         raise SceneError(
             f"{where} is of {sensor.title}, not of {options.sensor} as --sensor or the model says; "
             f"leave the option out or give --sensor {sensor.name}"
+        )
+
+
+def refuse_sensor(where: str, title: str, options: Input) -> None:
+    """Refuse --sensor for a product whose file says all of its bands."""
+    if options.sensor:
+        raise SceneError(
+            f"{where} is {title} and says its bands itself; leave out --sensor {options.sensor}"
         )
 
 

@@ -1,0 +1,271 @@
+"""Blocks on Dask: on a cluster that is there, or on worker processes of this machine.
+
+The scheduler sees blocks, never pixels: a task is the place of a block. What is done to it (the
+source and the fitted model) goes to each worker once, as a plugin, so that a worker that joins
+later, or in the place of one that died, has it too. Workers read their own blocks and write their
+own parts.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+from outcrop.engine import Executor, limited_threads, versions
+from outcrop.errors import ClusterError, InputError, OutcropError, SceneError
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+#: Blocks that are handed out ahead for each thread of the workers, so that none waits for us.
+AHEAD = 4
+#: Seconds to wait for a scheduler, and for its first worker.
+PATIENCE = 30
+
+#: In a worker: what it does to blocks, by run.
+_tasks: dict[str, Callable[[Any], Any]] = {}
+
+
+@contextmanager
+def dask_pool(
+    scheduler: str | None = None, workers: int | None = None
+) -> Iterator[Executor | None]:
+    """Connect to a cluster, or start one of worker processes here; None if neither is asked for.
+
+    Parameters
+    ----------
+    scheduler : str, optional
+        Address, such as ``tcp://10.0.0.1:8786``.
+    workers : int, optional
+        Processes to start on this machine, each of one thread.
+
+    Raises
+    ------
+    InputError
+        If both are given, Dask isn't installed, or the number is not positive.
+    ClusterError
+        If no scheduler answers, it has no workers, or they have other versions than we.
+    """
+    if scheduler is None and workers is None:
+        yield None
+        return
+    _require(scheduler, workers)
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with _local(workers) if workers else _remote(str(scheduler)) as address:
+        try:
+            connect: Any = Client
+            client = connect(address, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ClusterError(
+                f"no Dask scheduler answers at {scheduler} ({_first_line(error)}); check the "
+                "address, and that `dask scheduler` runs there and can be reached from here"
+            ) from None
+        try:
+            _require_workers(client, scheduler)
+            yield DaskPool(client)
+        finally:
+            client.close()
+
+
+def _require(scheduler: str | None, workers: int | None) -> None:
+    option = "--workers" if scheduler is None else "--scheduler"
+    if scheduler is not None and workers is not None:
+        raise InputError(
+            f"--scheduler {scheduler} and --workers {workers}: give one of them; the number of "
+            "workers of a cluster is its own"
+        )
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers {workers}: must be 1 or more")
+    if not _is_installed():
+        raise InputError(f'{option} needs Dask: pip install "outcrop[dask]"')
+
+
+def _is_installed() -> bool:
+    try:
+        return find_spec("distributed") is not None
+    except ValueError:  # marked as missing
+        return False
+
+
+@contextmanager
+def _remote(address: str) -> Iterator[str]:
+    yield address
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[Any]:
+    from distributed import LocalCluster
+
+    start: Any = LocalCluster
+    with start(
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+    ) as cluster:  # fmt: skip
+        yield cluster
+
+
+def _require_workers(client: Any, scheduler: str | None) -> None:
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError:
+        raise ClusterError(
+            f"the scheduler at {scheduler} has no workers; start some with "
+            f"`dask worker {scheduler} --nthreads 1`"
+        ) from None
+    mine = versions()
+    try:
+        found = client.run(versions)
+    except Exception as error:  # what a worker without Outcrop raises is not ours to foresee
+        raise ClusterError(
+            f"the workers cannot load Outcrop ({_first_line(error)}); install the version of "
+            "this machine on them"
+        ) from None
+    for address, theirs in found.items():
+        for name, version in mine.items():
+            if theirs.get(name) != version:
+                raise ClusterError(
+                    f"worker {address} has {name} {theirs.get(name)}, and here it is {version}: "
+                    "the map would depend on which worker did what; install the same versions"
+                )
+
+
+@dataclass(frozen=True)
+class DaskPool:
+    """Runs tasks on the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    client: Any = field(repr=False)
+
+    def map(
+        self,
+        task: Callable[[T], R],
+        items: Sequence[T],
+        in_flight: int,  # noqa: ARG002 - as Executor has it
+    ) -> Iterator[R]:
+        """Yield results in order; ``in_flight`` is the cluster's to say.
+
+        A block whose worker dies is done again by another.
+
+        Raises
+        ------
+        ClusterError
+            If a block ends one worker after the other, or the scheduler is lost.
+        SceneError
+            If a worker can't read what this machine can.
+        """
+        name = f"outcrop-{uuid.uuid4().hex[:12]}"
+        waiting: deque[Any] = deque()
+        try:
+            self.client.register_plugin(_plugin(name, task), name=name)
+            for i, item in enumerate(items):
+                if len(waiting) >= self._ahead():
+                    yield self._result(waiting.popleft())
+                waiting.append(self.client.submit(_do, name, item, key=f"{name}-{i}", pure=False))
+            while waiting:
+                yield self._result(waiting.popleft())
+        finally:
+            with suppress(Exception):  # the cluster may be gone, and the error is another's
+                self.client.cancel(list(waiting), force=True)
+                self.client.unregister_worker_plugin(name)
+
+    def _ahead(self) -> int:
+        return AHEAD * max(1, int(sum(self.client.nthreads().values())))
+
+    def _result(self, future: Any) -> Any:
+        from concurrent.futures import CancelledError
+
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+        from distributed.comm.core import CommClosedError
+
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise ClusterError(
+                f"a block ended {error.allowed_failures + 1} workers one after the other; most "
+                "likely they have too little memory, so give them more, or make --block smaller"
+            ) from None
+        except (CancelledError, FutureCancelledError, CommClosedError) as error:
+            raise ClusterError(
+                f"the connection to the Dask scheduler was lost ({_first_line(error)})"
+            ) from None
+
+    def check(self, reads: Sequence[str], writes: Path) -> None:
+        """Make sure that all workers see the inputs and the output folder.
+
+        Raises
+        ------
+        ClusterError
+            Naming the worker and the path.
+        """
+        here = [path for path in reads if os.path.exists(path)]
+        for address, unseen in self.client.run(_unseen, here, str(writes)).items():
+            if unseen:
+                raise ClusterError(
+                    f"worker {address} does not see {unseen[0]}: workers read their own blocks and "
+                    "write their own parts, so scenes and output need to lie on storage that all "
+                    "machines have under the same path (or scenes in an object store, as "
+                    "/vsis3/bucket/scene.tif)"
+                )
+
+
+def _plugin(name: str, task: Callable[[Any], Any]) -> Any:
+    """Return what keeps a task in each worker, also in those that come later."""
+    from distributed.diagnostics.plugin import WorkerPlugin
+
+    class TaskPlugin(WorkerPlugin):
+        def setup(self, worker: Any) -> None:  # noqa: ARG002 - as Dask calls it
+            from outcrop import cluster
+
+            cluster._tasks[name] = task
+
+        def teardown(self, worker: Any) -> None:  # noqa: ARG002
+            from outcrop import cluster
+
+            cluster._tasks.pop(name, None)
+
+    return TaskPlugin()
+
+
+def _do(name: str, item: Any) -> Any:
+    """Do a block, in a worker."""
+    from distributed import get_worker
+    from rasterio.errors import RasterioError
+
+    here = get_worker().address
+    try:
+        with limited_threads():
+            return _tasks[name](item)
+    except OutcropError as error:
+        failure: OutcropError = type(error)(f"{error} (on worker {here})")
+    except (RasterioError, OSError) as error:
+        failure = SceneError(
+            f"worker {here} cannot read its block ({_first_line(error)}); the scenes need to lie "
+            "under the same path on every machine"
+        )
+    # Out here, since GDAL's errors, which would hang on it as its context, don't travel.
+    raise failure
+
+
+def _unseen(reads: Sequence[str], folder: str) -> list[str]:
+    """Return what is missing of some paths, in a worker."""
+    missing = [path for path in reads if not os.path.exists(path)]
+    return missing if os.access(folder, os.W_OK) else [*missing, folder]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,98 @@
+"""HDF5 files (and netCDF 4, which is HDF5): what products keep cubes and attributes in.
+
+h5py reads them, and not GDAL, whose rasters take the first axis for the bands. In the cubes of
+spectrometers that axis is the rows, so GDAL would unpack whole chunks for each row of a window.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from outcrop.errors import SceneError
+from outcrop.sensors.container import Container
+
+#: Unpacked chunks that a file keeps at hand: one row of chunks of EMIT's largest arrays.
+CACHE_BYTES = 64 * 2**20
+
+
+def file_of(container: Container, name: str, title: str) -> Path:
+    """Return the path of a file of a product.
+
+    Raises
+    ------
+    SceneError
+        If it lies in an archive: HDF5 is read all over the place, which archives are not for.
+    """
+    if container.kind != "folder":
+        raise SceneError(
+            f"{container.path}: {title} cannot be read inside an archive; unpack {name} first"
+        )
+    return container.path / name
+
+
+def open_hdf(path: Path | str) -> Any:
+    """Open a file to read.
+
+    Raises
+    ------
+    SceneError
+        If h5py is not installed, or the file is damaged.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise SceneError(
+            f"{path} needs h5py to be read: python -m pip install 'outcrop[hyperspectral]'"
+        ) from None
+    try:
+        return h5py.File(path, "r", rdcc_nbytes=CACHE_BYTES)
+    except OSError as error:
+        raise SceneError(
+            f"{path} cannot be opened as HDF5 ({str(error).splitlines()[0]}); fetch it again"
+        ) from None
+
+
+@contextmanager
+def reading(path: Path | str) -> Iterator[Any]:
+    """Open a file for its metadata, and name it where something is missing from it."""
+    with open_hdf(path) as file:
+        try:
+            yield file
+        except (KeyError, OSError, ValueError, TypeError, IndexError) as error:
+            raise SceneError(
+                f"{path} lacks what its product has ({str(error).splitlines()[0]}); fetch it again"
+            ) from None
+
+
+class Handles(threading.local):
+    """A file of each thread, opened when it is first read."""
+
+    def of(self, path: str) -> Any:
+        """Return the thread's handle."""
+        if path not in self.__dict__:
+            self.__dict__[path] = open_hdf(path)
+        return self.__dict__[path]
+
+
+def text(value: Any) -> str:
+    """Return an attribute as text, however the file stores it."""
+    value = np.asarray(value).ravel()
+    first = value[0] if value.size else ""
+    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
+
+
+def number(value: Any) -> float:
+    """Return an attribute as a number.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    return float(np.asarray(value).ravel()[0])
