@@ -110,6 +110,7 @@ class _Draw:
             valid=len(index),
             finite=np.isfinite(data).sum(axis=(1, 2)),
             zero=int(((data == 0).all(axis=0) & mask).sum()),
+            complete=self.most / len(index) if len(index) > self.most else np.inf,
         )
 
 
@@ -136,6 +137,8 @@ class _Part:
     valid: int
     finite: NDArray[np.int64]
     zero: int
+    #: No pixel with a key under it was left out.
+    complete: float
 
     def kept(self, n: int) -> _Part:
         """Return the part with only its ``n`` lowest keys."""
@@ -151,6 +154,7 @@ class _Part:
             self.valid,
             self.finite,
             self.zero,
+            self.complete,
         )
 
 
@@ -164,6 +168,7 @@ def _join(parts: Sequence[_Part]) -> _Part:
         sum(p.valid for p in parts),
         np.sum([p.finite for p in parts], axis=0),
         sum(p.zero for p in parts),
+        min(p.complete for p in parts),
     )
 
 
@@ -206,7 +211,35 @@ def draw(
         visits += [(scene, block) for block in blocks]
     order = rng.permutation(len(visits))
     wanted = None if n == "all" else n
-    most = TILE * TILE if wanted is None else wanted
+    # Few tiles give more than this; if one had to, all is drawn again with nothing left out.
+    visited = min(len(visits), max(LEAST_TILES, -(-(wanted or 0) // PER_TILE)))
+    few = TILE * TILE if wanted is None else 8 * -(-wanted // max(visited, 1))
+    for most in (few, TILE * TILE):
+        parts = _drawn(sources, visits, order, wanted, seed, most, threads, progress, executor)
+        if not parts or _complete(_join(parts), wanted):
+            break
+    return _finish(sources, parts, wanted)
+
+
+def _complete(part: _Part, wanted: int | None) -> bool:
+    """Tell whether the lowest keys are the lowest of all pixels, also of those not taken."""
+    enough = wanted is None or len(part.keys) >= wanted or part.complete == np.inf
+    keys = part.keys if wanted is None else part.kept(wanted).keys
+    return bool(enough and keys.max(initial=0.0) <= part.complete)
+
+
+def _drawn(
+    sources: Sequence[Source],
+    visits: Sequence[tuple[int, Block]],
+    order: NDArray[np.intp],
+    wanted: int | None,
+    seed: int,
+    most: int,
+    threads: int,
+    progress: Callable[[int, int], None] | None,
+    executor: Executor | None,
+) -> list[_Part]:
+    """Visit tiles until they hold enough valid pixels; ``most`` of each are taken."""
     collected: list[_Part] = []
     done = 0
     while done < len(visits) and not _enough(collected, wanted):
@@ -218,7 +251,7 @@ def draw(
                 work = _Draw(scene, seed, most)
                 _visit(source, work, blocks, collected, wanted, threads, progress, executor)
         done += len(batch)
-    return _finish(sources, collected, wanted)
+    return collected
 
 
 def prepared(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,34 @@ from outcrop.errors import InputError
 from outcrop.estimator import in_batches
 
 Doubles = NDArray[np.float64]
+#: Numbers that are multiplied at once: a part of the rows that stays in the cache.
+PRODUCTS = 1 << 18
+
+
+class _Sums(NamedTuple):
+    """Of the rows' shares in each unit (k,), and of their pulls on it times `_products` (k, p)."""
+
+    sizes: Doubles
+    pulled: Doubles
+
+
+def _products(rows: Doubles) -> Iterator[Doubles]:
+    """Yield, for parts of the rows, the products of each two columns, the columns, and 1."""
+    first, second = np.triu_indices(rows.shape[1])
+    step = max(1, PRODUCTS // (len(first) + rows.shape[1] + 1))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        yield np.hstack([part[:, first] * part[:, second], part, np.ones((len(part), 1))])
+
+
+def _started(rows: Doubles, labels: NDArray[Any], n_units: int) -> _Sums:
+    """Return the sums of rows that belong to one unit each."""
+    pulled, start = 0.0, 0
+    for products in _products(rows):
+        shares = np.eye(n_units)[labels[start : start + len(products)]]
+        pulled = pulled + shares.T @ products
+        start += len(products)
+    return _Sums(np.bincount(labels, minlength=n_units).astype(np.float64), np.asarray(pulled))
 
 
 class StudentMixture(Clusterer):
@@ -130,38 +159,70 @@ class StudentMixture(Clusterer):
             rows = few if len(np.unique(few, axis=0)) >= n_units else rows
         start = lloyd(rows, n_units, seed, n_init=self.n_init)
         self.start_centers_ = start.cluster_centers_
-        doubles = rows.astype(np.float64)
-        shares = np.eye(n_units)[start.labels_]
-        self.means_ = np.asarray(start.cluster_centers_, np.float64)
-        self._maximise(doubles, shares, shares)
+        # About their mean, for the squares' differences to keep their digits.
+        origin = rows.mean(axis=0, dtype=np.float64)
+        centred = rows - origin
+        self.means_ = np.asarray(start.cluster_centers_, np.float64) - origin
+        self._maximise(_started(centred, start.labels_, n_units), centred)
         before = -np.inf
         for self.n_iter_ in range(1, self.max_iter + 1):  # noqa: B020
-            log, apart = self._joint(doubles)
-            total = logsumexp(log, axis=1)
-            likelihood = float(total.mean())
+            likelihood, sums = self._expect(centred)
             if likelihood - before < self.tol:
                 break
             before = likelihood
-            shares = np.exp(log - total[:, None])
-            tails = (self.freedom + rows.shape[1]) / (self.freedom + apart)
-            self._maximise(doubles, shares, shares * tails)
+            self._maximise(sums, centred)
+        self.means_ = self.means_ + origin
 
-    def _maximise(self, rows: Doubles, shares: Doubles, pulls: Doubles) -> None:
-        """Set weights, means and factors from each row's share in and pull on each unit."""
-        sizes, pull = shares.sum(axis=0), pulls.sum(axis=0)
+    def _expect(self, rows: Doubles) -> tuple[float, _Sums]:
+        """Return the mean log likelihood, and the sums that the next step needs.
+
+        A squared distance is linear in the products of a row's columns, and so are the sums:
+        both are one matrix product for all units.
+        """
+        d = rows.shape[1]
+        first, second = np.triu_indices(d)
+        shapes = self.factors_ @ self.factors_.transpose(0, 2, 1)
+        table = np.hstack(
+            [
+                shapes[:, first, second] * np.where(first == second, 1.0, 2.0),
+                -2 * np.einsum("kij,kj->ki", shapes, self.means_),
+                np.einsum("kij,ki,kj->k", shapes, self.means_, self.means_)[:, None],
+            ]
+        )
+        levels, power = self._levels(), (self.freedom + d) / 2
+        total, sizes, pulled = 0.0, np.zeros(len(table)), np.zeros(table.shape)
+        for products in _products(rows):
+            apart = np.maximum(products @ table.T, 0.0)
+            log = levels - power * np.log1p(apart / self.freedom)
+            most = log.max(axis=1, keepdims=True)
+            shares = np.exp(log - most)
+            sums = shares.sum(axis=1, keepdims=True)
+            total += float((most + np.log(sums)).sum())
+            shares /= sums
+            sizes += shares.sum(axis=0)
+            pulled += (shares * ((self.freedom + d) / (self.freedom + apart))).T @ products
+        return total / len(rows), _Sums(sizes, pulled)
+
+    def _maximise(self, sums: _Sums, rows: Doubles) -> None:
+        """Set weights, means and factors from the sums over the rows."""
+        d = rows.shape[1]
+        first, second = np.triu_indices(d)
+        sizes, pull = sums.sizes, sums.pulled[:, -1]
+        squares, linear = sums.pulled[:, : len(first)], sums.pulled[:, len(first) : -1]
         held = pull > 1e-8  # a unit that no row pulls on keeps its mean
         self.means_ = np.where(
-            held[:, None], pulls.T @ rows / np.where(held, pull, 1)[:, None], self.means_
+            held[:, None], linear / np.where(held, pull, 1)[:, None], self.means_
         )
-        scatter = np.stack(
-            [((rows - m) * p[:, None]).T @ (rows - m)
-             for m, p in zip(self.means_, pulls.T, strict=True)]
-        )  # fmt: skip
+        mean = self.means_
+        about = squares - (linear[:, first] * mean[:, second] + mean[:, first] * linear[:, second])
+        about += pull[:, None] * mean[:, first] * mean[:, second]
+        scatter = np.empty((len(mean), d, d))
+        scatter[:, first, second] = scatter[:, second, first] = about
         prior = self.pooling * len(rows) / len(sizes)
         pooled = scatter.sum(axis=0) / len(rows)
         scales = (scatter + prior * pooled) / np.maximum(sizes + prior, 1e-8)[:, None, None]
         least = self.reg * float(rows.var(axis=0).mean())
-        scales += max(least, 1e-30) * np.eye(rows.shape[1])
+        scales += max(least, 1e-30) * np.eye(d)
         self.factors_ = np.linalg.inv(np.linalg.cholesky(scales)).transpose(0, 2, 1)
         self.weights_ = sizes / sizes.sum()
 
