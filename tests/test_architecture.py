@@ -38,6 +38,7 @@ LAYERS = [
     {"pipeline"},
     {"api"},
     {"demo"},
+    {"web"},
     {"cli_options", "cli_output", "cli_parsing"},
     {"cli"},
     {"__main__"},

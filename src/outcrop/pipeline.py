@@ -27,6 +27,7 @@ from outcrop.model import Model, fit_front, fit_model, scaled_pairs
 from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
+from outcrop.products.edits import edited_legend
 from outcrop.products.indices import index_facts, with_indices
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
@@ -145,8 +146,9 @@ def map_scenes(
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
-            out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal
-        )
+            out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal,
+            _typed(scenes),
+        )  # fmt: skip
         return _map_into(folder, job, model, report)
 
 
@@ -246,7 +248,10 @@ def apply_to_scenes(
             facts = {"model": str(model_folder), **facts}
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
-        job = _Job(out, source, recipe, tuple(notes), facts, started, checksum, executor, journal)
+        job = _Job(
+            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal,
+            _typed(scenes),
+        )  # fmt: skip
         return _map_into(folder, job, model, report)
 
 
@@ -278,9 +283,16 @@ def _open(
     if isinstance(scenes, Source):
         return scenes
     if executor is not None:  # other processes may have another working directory
-        scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
+        scenes = _typed(scenes)
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
     return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed)
+
+
+def _typed(scenes: Sequence[str] | Source) -> tuple[str, ...]:
+    """Return scenes as a user would name them from any folder; none for a cube in memory."""
+    if isinstance(scenes, Source):
+        return ()
+    return tuple(",".join(map(_absolute, scene.split(","))) for scene in scenes)
 
 
 def _absolute(path: str) -> str:
@@ -302,7 +314,7 @@ def _legend_to_match(like: str | None) -> Legend | None:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--like {like} cannot be read as a legend ({error})") from None
-    return Legend.from_json(text)
+    return edited_legend(text)
 
 
 def _fit(
@@ -459,6 +471,7 @@ class _Job:
     checksum: bool
     executor: Executor | None = None
     journal: Journal | None = None
+    scenes: tuple[str, ...] = ()
 
 
 def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:
@@ -505,6 +518,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         metrics["masked"] = mask.shares(applied.reasons.tolist())
         mask.write_mask_styles(folder, applied.reasons.tolist())
     proof = provenance.collect(source, model, recipe, checksum=job.checksum)
+    if job.scenes:
+        proof["scenes"] = list(job.scenes)
     if "illumination" in job.facts:
         proof["illumination"] = job.facts["illumination"]
     settings = recipe_to_toml(recipe, proof)
