@@ -37,7 +37,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path):
 def test_the_command_takes_the_options_of_map(tmp_path, capsys):
     of_map = inspect.signature(cli.map_).parameters
     of_plan = inspect.signature(cli.plan).parameters
-    assert set(of_map) - set(of_plan) == set(cli.WRITING)
+    assert set(of_map) - set(of_plan) == {"out", *(f.name for f in fields(Writing))}
     path = scene(tmp_path, (300, 300))
     command = ["plan", path, "--reducer", "pca", "--clusterer", "kmeans", "--units", "4"]
     assert main([*command, "--json"]) == 0
