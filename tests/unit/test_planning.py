@@ -1,9 +1,11 @@
 import inspect
 import json
 import os
+from dataclasses import fields
 
 from outcrop import cli, engine
 from outcrop.__main__ import main
+from outcrop.cli_options import Writing
 from outcrop.planning import plan_run
 from resuming import SLOW, scene, with_run
 
