@@ -16,6 +16,7 @@ import numpy as np
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model, observations
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
+from outcrop.dates import date_facts, date_notes
 from outcrop.engine import Executor, limited_threads
 from outcrop.errors import InputError, SceneError, listed
 from outcrop.features.columns import Columns
@@ -23,7 +24,7 @@ from outcrop.front import Front
 from outcrop.haze import haze_facts
 from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_part
-from outcrop.model import Model, fit_front, fit_model, scaled_pairs
+from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
 from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
@@ -36,7 +37,7 @@ from outcrop.quality import Masks
 from outcrop.relief.fitting import without_relief
 from outcrop.relief.source import LitSource
 from outcrop.resuming import Journal, is_resumable, request
-from outcrop.sample import Sample, draw
+from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
 from outcrop.suiting import suited
@@ -255,6 +256,20 @@ def apply_to_scenes(
         return _map_into(folder, job, model, report)
 
 
+def open_scenes(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
+    """Open what a recipe is to map, as `map_scenes` does before it fits.
+
+    Raises
+    ------
+    OutcropError
+        If the scenes cannot be opened, or the recipe does not fit them.
+    """
+    source = _open(scenes, recipe)
+    require(recipe.products.indices, source.bands, source.name)
+    _notes(source)
+    return without_relief(source, recipe)
+
+
 def _told_of(
     source: Source, model: Model, recipe: Recipe, report: Reporter
 ) -> tuple[list[str], dict[str, Any]]:
@@ -408,8 +423,8 @@ def features_of(
     """Return the features of a sample's pixels: with smoothing, from the scene around them."""
     run = recipe.run
     if front.halo:
-        return draw(
-            [source], run.sample, seed=run.seed, prepare=front, threads=run.threads,
+        return prepared(
+            source, sample, front, neighbours=needs_neighbours(recipe), threads=run.threads,
             progress=report("Smoothing"), executor=executor,
         )  # fmt: skip
     rows, neighbours = scaled_pairs(front, sample)
@@ -494,7 +509,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     left_out = write_layers(folder, legend, source.grid)
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
-    late = tuple(value_notes(odd, clip=recipe.preprocess.clip))
+    dates = date_facts(source)
+    late = (*value_notes(odd, clip=recipe.preprocess.clip), *date_notes(dates))
     for note in late:
         log.warning(note)
     notes = (*job.notes, *late)
@@ -508,6 +524,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         **job.facts,
         "odd_values": odd,
         "haze": haze_facts(source),
+        "masks_by_date": dates,
         "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
     legend = with_indices(legend, metrics["indices"])

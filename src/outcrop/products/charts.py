@@ -180,6 +180,8 @@ def _name_bands(axes: Axes, x: Floats, names: list[str]) -> None:
 
 
 _SCORES = (
+    ("net_likelihood", "Held-out likelihood, net", "higher is better"),
+    ("stability", "Stability (ARI of halves)", "higher is better"),
     ("inertia", "Sum of squared distances", "look for the bend"),
     ("silhouette", "Silhouette", "higher is better"),
     ("calinski_harabasz", "Calinski-Harabasz", "higher is better"),
@@ -194,9 +196,8 @@ def selection_figure(selection: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     selection : mapping
-        ``k``, ``chosen``, ``rule``, and lists as long as ``k`` under ``inertia``,
-        ``silhouette``, ``calinski_harabasz``, ``davies_bouldin`` and ``bic``, each of which
-        may be None or hold None.
+        ``k``, ``chosen``, ``rule``, and lists as long as ``k`` under the names of
+        `outcrop.clustering.selection.SCORES`, each of which may be None or hold None.
 
     Returns
     -------
@@ -210,8 +211,12 @@ def selection_figure(selection: Mapping[str, Any]) -> Figure:
         for key, _, _ in _SCORES
         if selection.get(key) is not None and any(v is not None for v in selection[key])
     }
-    figure = bare_figure(2.35 * max(2, len(curves)) + 0.3, 2.75)
-    all_axes = figure.subplots(1, max(1, len(curves)), squeeze=False)[0]
+    across = min(4, max(1, len(curves)))
+    down = max(1, math.ceil(len(curves) / across))
+    figure = bare_figure(2.35 * max(2, across) + 0.3, 2.1 * down + 0.65)
+    all_axes = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in all_axes[len(curves) :]:
+        axes.set_visible(False)
     for axes, (key, title, better) in zip(
         all_axes, [s for s in _SCORES if s[0] in curves], strict=False
     ):
@@ -229,10 +234,12 @@ def selection_figure(selection: Mapping[str, Any]) -> Figure:
         axes.set_xlabel("Units", size=8)
     rule = str(selection.get("rule") or "")
     words = f"Chosen: {selection['chosen']} units" + (f" (rule: {rule})" if rule else "")
-    figure.text(0.02, 0.965, words, size=9, weight="bold", color=INK, va="top")
+    height = figure.get_figheight()
+    figure.text(0.02, 1 - 0.1 / height, words, size=9, weight="bold", color=INK, va="top")
     figure.subplots_adjust(
-        left=0.62 / figure.get_figwidth(), right=0.985, top=0.70, bottom=0.17, wspace=0.38
-    )
+        left=0.62 / figure.get_figwidth(), right=0.985, top=1 - 0.82 / height,
+        bottom=0.47 / height, wspace=0.38, hspace=0.75,
+    )  # fmt: skip
     return figure
 
 

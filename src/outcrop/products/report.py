@@ -82,6 +82,7 @@ def render(
         selection_words=_selection_words(metrics.get("selection")),
         quality=_quality(metrics),
         masked=_masked(metrics),
+        by_date=_by_date(metrics),
         indices=_indices(legend, metrics.get("indices")),
         values=value_rows(metrics),
         light=_light(metrics.get("illumination")),
@@ -251,6 +252,15 @@ _LIGHT_SCORES = (
     ("Share that the side of the sun tells among slopes of the same light", "across_share",
      "{:.1%}"),
 )  # fmt: skip
+
+
+def _by_date(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Reason, observations, share clear on other dates, share masked on most dates."""
+    return [
+        (name, f"{f['observations']:,}", f"{f['clear_on_others']:.0%}",
+         "" if f["persistent"] is None else f"{f['persistent']:.0%}")
+        for name, f in metrics.get("masks_by_date", {}).items()
+    ]  # fmt: skip
 
 
 def _data_uri(png: bytes) -> str:

@@ -17,6 +17,16 @@ SENSORS = Registry(
     },
 )
 
+#: Models whose embeddings are read as if they were bands.
+MODELS = Registry(
+    "model",
+    {
+        "alphaearth": "outcrop.sensors.embeddings:ALPHAEARTH",
+        "tessera": "outcrop.sensors.embeddings:TESSERA",
+        "embedding": "outcrop.sensors.embeddings:EMBEDDING",
+    },
+)
+
 
 def get_sensor(name: str) -> Sensor:
     """Return the sensor of that name, such as ``"landsat8"``.
@@ -30,4 +40,4 @@ def get_sensor(name: str) -> Sensor:
     return sensor
 
 
-__all__ = ["QUANTITIES", "SENSORS", "Band", "Quantity", "Sensor", "get_sensor"]
+__all__ = ["MODELS", "QUANTITIES", "SENSORS", "Band", "Quantity", "Sensor", "get_sensor"]

@@ -22,6 +22,7 @@ from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.reasons import CLOUD, EDGE, FILL, WATER, Flag
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
+from outcrop.sensors.generic import crs_name
 from outcrop.sensors.hdf import Handles, file_of, open_hdf, reading, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
 from outcrop.sensors.products import ignored, refuse_sensor, the_only
@@ -157,12 +158,14 @@ def _looks_like(path: Path) -> bool:
 def _grid(file: Any) -> GeoBox:
     from affine import Affine
     from odc.geo.geobox import GeoBox
+    from rasterio.crs import CRS
 
     transform = [float(v) for v in np.ravel(file.attrs["geotransform"])]
     shape = file["location/glt_x"].shape
     if file["reflectance"].ndim != 3 or file["location/glt_y"].shape != shape:
         raise ValueError("reflectance or lookup table of another shape")
-    return GeoBox(shape, Affine.from_gdal(*transform), text(file.attrs["spatial_ref"]))
+    crs = crs_name(CRS.from_wkt(text(file.attrs["spatial_ref"])))
+    return GeoBox(shape, Affine.from_gdal(*transform), crs)
 
 
 def _described(file: Any) -> list[FileBand]:

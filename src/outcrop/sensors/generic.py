@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from outcrop import envi
+from outcrop import envi, remote
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.gcps import Gcps, fit_gcps
-from outcrop.sensors import get_sensor
+from outcrop.sensors import embeddings, get_sensor
+from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
 from outcrop.sensors.spectrometer import without_bad
-from outcrop.source import BandFile, RasterSource, open_quietly
+from outcrop.source import BandFile, RasterSource, Source, open_quietly
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -50,9 +51,10 @@ class RasterFile:
     masked: bool = True
     notes: tuple[str, ...] = ()
     gcps: Gcps | None = None
+    dtype: str = ""
 
 
-def open_raster(scene: str, options: Input | None = None) -> RasterSource:
+def open_raster(scene: str, options: Input | None = None) -> Source:
     """Open a scene: a raster file, or band files on one grid joined by commas.
 
     Parameters
@@ -73,15 +75,20 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
     require_one_grid(rasters)
     stored = [band for raster in rasters for band in raster.bands]
     where = scene if len(rasters) == 1 else f"{scene.split(',')[0]},…"
-    sensor = get_sensor(options.sensor) if options.sensor else None
     described = [b.described for b in stored]
+    model = embeddings.model_of(options.sensor, [b.description for b in described])
+    if model is not None:
+        # Numbers of a model have no scale to reflectance, whatever is asked for.
+        options = replace(options, scale=None, offset=None)
+        stored = [replace(b, scale=1.0, offset=0.0) for b in stored]
+    sensor = model or (get_sensor(options.sensor) if options.sensor else None)
     left_out: list[str] = []
     chosen = name_bands(where, described, sensor, options.bands)
     if options.bands is None:
         bad = {i for i, band in enumerate(described) if band.bad}
         chosen, left_out = without_bad(chosen, bad)
     picked = [(stored[i], band) for i, band in chosen]
-    return RasterSource(
+    source = RasterSource(
         name=where,
         grid=rasters[0].grid,
         bands=tuple(with_quantity(band, _is_scaled(s, options)) for s, band in picked),
@@ -91,6 +98,19 @@ def open_raster(scene: str, options: Input | None = None) -> RasterSource:
         notes=(*(note for r in rasters for note in r.notes), *left_out),
         gcps=rasters[0].gcps,
     )
+    return source if model is None else _features(source, model, rasters[0].dtype)
+
+
+def _features(source: RasterSource, model: Sensor, dtype: str) -> Source:
+    """Return a raster as a model's features, with the scales that lie beside it."""
+    path = embeddings.scales_path(source.files[0].path)
+    scales = None
+    if path.is_file() and model.name == "tessera":
+        raster = inspect_raster(str(path))
+        bands = tuple(Band(f"scale {b.index}", quantity="feature") for b in raster.bands)
+        files = tuple(BandFile(b.path, b.index, b.nodata) for b in raster.bands)
+        scales = RasterSource(str(path), raster.grid, bands, files, raster.striped)
+    return embeddings.dequantised(source, model, dtype, scales)
 
 
 def _paths(scene: str) -> list[str]:
@@ -107,35 +127,17 @@ def inspect_raster(path: str) -> RasterFile:
     SceneError
         If it is missing, damaged, or no raster of numbers.
     """
-    from odc.geo.geobox import GeoBox
     from rasterio.errors import RasterioError
 
+    if remote.is_remote(path):
+        return remote.once_more(path, lambda opened: _inspect(path, opened))
     path = _beside_header(path)
-    if not Path(path).exists() and not path.startswith(("/vsi", "http://", "https://", "s3://")):
+    if not Path(path).exists() and not path.startswith("/vsi"):
         raise SceneError(f"{path} does not exist; check the path")
     if Path(path).is_dir():
         raise SceneError(f"{path} is a folder; give the raster files inside it, joined by commas")
     try:
-        with open_quietly(path) as dataset:
-            if dataset.count == 0:
-                raise SceneError(f"{path} holds no band of its own; give one of its layers")
-            _require_numbers(path, dataset)
-            _require_whole(path, dataset)
-            spectral = _envi_spectra(path, dataset)
-            alpha = _alpha(dataset)
-            is_mask = alpha is not None and _is_mask(dataset, alpha)
-            return RasterFile(
-                GeoBox(dataset.shape, dataset.transform, _crs(dataset.crs)),
-                tuple(
-                    _stored(path, dataset, i, spectral)
-                    for i in dataset.indexes
-                    if not (is_mask and i == alpha)
-                ),
-                _is_striped(dataset),
-                masked=alpha is None or is_mask,
-                notes=(spectral.note,) if spectral.note else (),
-                gcps=_gcps(dataset),
-            )
+        return _inspect(path, path)
     except (RasterioError, OSError) as error:
         if "Spectral Library" in str(error):
             raise SceneError(_LIBRARY.format(path)) from None
@@ -143,6 +145,32 @@ def inspect_raster(path: str) -> RasterFile:
             f"{path} cannot be opened as a raster ({_brief(error, path)}); "
             "it must be a format that GDAL reads"
         ) from None
+
+
+def _inspect(path: str, opened: str) -> RasterFile:
+    from odc.geo.geobox import GeoBox
+
+    with open_quietly(opened) as dataset:
+        if dataset.count == 0:
+            raise SceneError(f"{path} holds no band of its own; give one of its layers")
+        _require_numbers(path, dataset)
+        _require_whole(path, dataset)
+        spectral = _envi_spectra(path, dataset)
+        alpha = _alpha(dataset)
+        is_mask = alpha is not None and _is_mask(dataset, alpha)
+        return RasterFile(
+            GeoBox(dataset.shape, dataset.transform, crs_name(dataset.crs)),
+            tuple(
+                _stored(path, dataset, i, spectral)
+                for i in dataset.indexes
+                if not (is_mask and i == alpha)
+            ),
+            _is_striped(dataset),
+            masked=alpha is None or is_mask,
+            notes=(spectral.note,) if spectral.note else (),
+            gcps=_gcps(dataset),
+            dtype=dataset.dtypes[0],
+        )
 
 
 def _beside_header(path: str) -> str:
@@ -184,7 +212,7 @@ def _gcps(dataset: Any) -> Gcps | None:
     points, crs = dataset.gcps
     if dataset.crs is not None or crs is None:
         return None
-    return fit_gcps([(p.col, p.row, p.x, p.y) for p in points], _crs(crs) or "")
+    return fit_gcps([(p.col, p.row, p.x, p.y) for p in points], crs_name(crs) or "")
 
 
 def _alpha(dataset: Any) -> int | None:
@@ -232,7 +260,7 @@ def _require_whole(path: str, dataset: Any) -> None:
         )
 
 
-def _crs(crs: Any) -> str | None:
+def crs_name(crs: Any) -> str | None:
     """Return the EPSG code where there is one, which reads better than WKT."""
     if not crs:
         return None

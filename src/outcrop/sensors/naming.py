@@ -249,5 +249,7 @@ def with_quantity(band: Band, scaled: bool) -> Band:
     Without a wavelength the scale is taken to be reflectance's, which is what ``--scale``
     says it gives; thermal bands stay unknown until a product says what they hold.
     """
+    if band.quantity == "feature":  # of a model, on no scale but its own
+        return band
     sunlit = band.wavelength_um is None or band.wavelength_um < 3.0
     return replace(band, quantity="reflectance" if scaled and sunlit else "unknown")
