@@ -93,6 +93,8 @@ export function chart(bands: Band[], lines: Line[], quantity: string): string {
       const down = line.values.map((v, i) => (v === null ? null : v - line.sd![i]!));
       parts.push(`<polygon fill="${line.colour}" opacity=".25" points="${path(up)} ${path(down).split(" ").reverse().join(" ")}"/>`);
     }
+    // Light colours are seen on paper, and dark ones at night, by their edge.
+    if (line.sd) parts.push(`<polyline class="edge" points="${path(line.values)}"/>`);
     parts.push(`<polyline fill="none" stroke="${line.colour}" stroke-width="${line.width ?? 2}" ${line.dash ? `stroke-dasharray="${line.dash}"` : ""} points="${path(line.values)}"/>`);
     if (bands.length < 40) {
       parts.push(...path(line.values).split(" ").map((p) => `<circle r="2.5" fill="${line.colour}" cx="${p.split(",")[0]}" cy="${p.split(",")[1]}"/>`));

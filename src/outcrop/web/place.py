@@ -135,7 +135,7 @@ def _fits_mercator(grid: GeoBox) -> bool:
 
     _, (west, south, east, north) = footprint(grid)
     finite = bool(np.isfinite([west, south, east, north]).all())
-    return finite and west < east and south > -HIGHEST and north < HIGHEST
+    return finite and -180 <= west < east <= 180 and south > -HIGHEST and north < HIGHEST
 
 
 def _applied(affine: Affine, points: Points) -> Points:
