@@ -31,6 +31,7 @@ LAYERS = [
     {"odd_values"},
     {"clustering"},
     {"refinement", "scoring", "evaluation", "simulate"},
+    {"matching"},
     {"products"},
     {"model", "sieving"},
     {"applying", "provenance", "publish", "resuming"},

@@ -23,6 +23,7 @@ from outcrop.cli_options import (
     Haze,
     Illumination,
     Indices,
+    Library,
     Like,
     Mask,
     MinArea,
@@ -44,6 +45,7 @@ from outcrop.cli_options import (
     Scheduler,
     Seed,
     Sensor,
+    Simplify,
     Stack,
     SunAzimuth,
     SunElevation,
@@ -129,6 +131,8 @@ def map_(
     scheduler: Scheduler = None,
     block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
     min_area: MinArea = None,
+    simplify: Simplify = None,
+    library: Library = None,
     datetime: Datetime = None,
     save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
@@ -156,7 +160,8 @@ def map_(
         run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
              "block": block, "like": absolute(like)},
         products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime, "indices": names_of(indices, "--indices")},
+                  "datetime": datetime, "indices": names_of(indices, "--indices"),
+                  "library": absolute(library), "simplify": simplify},
     )  # fmt: skip
     from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
@@ -273,6 +278,7 @@ def apply(
     workers: Workers = None,
     scheduler: Scheduler = None,
     datetime: Datetime = None,
+    library: Library = None,
     overwrite: Overwrite = False,
     resume: Resume = False,
     checksum: Checksum = False,
@@ -295,7 +301,7 @@ def apply(
             model, scenes, out, options=options,
             preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
             indices=names_of(indices, "--indices") or (),
-            threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
+            threads=threads, datetime=datetime, library=absolute(library), overwrite=overwrite, resume=resume,
             checksum=checksum, executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)

@@ -125,6 +125,20 @@ Datetime = Annotated[
     str | None,
     typer.Option("--datetime", help="When the scene was taken, for item.json: 2020-01-14."),
 ]
+Library = Annotated[
+    str | None,
+    typer.Option(
+        "--library",
+        help="Spectral library (USGS 1995 .mat, ENVI .sli, ECOSTRESS): what each unit is like.",
+    ),
+]
+Simplify = Annotated[
+    float | None,
+    typer.Option(
+        "--simplify",
+        help="Smooth the outlines of units.gpkg, to so many metres (pixels without a CRS).",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with a run that was cut off, if there is one.")
