@@ -301,8 +301,9 @@ def apply(
             model, scenes, out, options=options,
             preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
             indices=names_of(indices, "--indices") or (),
-            threads=threads, datetime=datetime, library=absolute(library), overwrite=overwrite, resume=resume,
-            checksum=checksum, executor=executor, report=reporter,
+            threads=threads, datetime=datetime, library=absolute(library),
+            overwrite=overwrite, resume=resume, checksum=checksum, executor=executor,
+            report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -316,6 +317,10 @@ def evaluate(
         str | None,
         typer.Option("--ignore", help="Reference values that are no class: 0,255."),
     ] = None,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Add the result to the run: its report, accuracy.json."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare a map with a reference: accuracy with units matched to classes, and more."""
@@ -324,6 +329,10 @@ def evaluate(
     path = map_path / "units.tif" if map_path.is_dir() else map_path
     values = None if ignore is None else [v.strip() for v in ignore.split(",") if v.strip()]
     result = compare(path, reference, field=field, ignore=values)
+    if report:
+        from outcrop.products.accuracy import add_accuracy
+
+        add_accuracy(path.parent, result.to_dict(), reference.name)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
 
 

@@ -305,6 +305,12 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
             f"{origin}: features.compress_above = {recipe.features.compress_above} must be 0 "
             f"(never) or more and features.compress_to = {recipe.features.compress_to} 1 or more"
         )
+    _check_products(recipe, origin)
+    if not 0 <= run.seed < 2**32:
+        raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+
+
+def _check_products(recipe: Recipe, origin: str) -> None:
     if recipe.products.datetime is not None:
         parse_timespan(recipe.products.datetime)
     if not 0 <= recipe.products.min_area < float("inf"):
@@ -317,8 +323,6 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
             f"{origin}: products.simplify = {recipe.products.simplify}; it must be 0 (keep the "
             "outlines of the pixels) or more, in metres, or in pixels without a CRS"
         )
-    if not 0 <= run.seed < 2**32:
-        raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
 
 
 def _check_indices(recipe: Recipe, origin: str) -> None:

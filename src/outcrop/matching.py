@@ -148,10 +148,10 @@ def words(found: Mapping[str, Any], bands: int) -> str:
     first, *others = found["candidates"]
     nearest = f"{first['name']} ({first['degrees']:.1f}°)"
     if found["verdict"] == "unlike":
-        return f"Like nothing in the library: the nearest is {nearest}"
+        return f"Unlike all of the library: the nearest is {nearest}"
     if found["verdict"] == "nearest":
         rest = f"; the next, {others[0]['name']}, is {others[0]['degrees']:.1f}° away"
-        return f"Nearest to {nearest}{rest if others else ''}"
+        return f"In {bands} bands nearest to {nearest}{rest if others else ''}"
     told = found["candidates"][: max(2, min(TOLD, found["close"]))]
     names = ", ".join(f"{c['name']} ({c['degrees']:.1f}°)" for c in told)
     more = max(0, found["close"] - len(told))

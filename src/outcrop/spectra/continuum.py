@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -79,7 +80,7 @@ def segments(wavelengths_um: Floats) -> list[slice]:
     """Return the runs of rising wavelengths no two neighbours of which are too far apart."""
     cuts = np.flatnonzero(np.diff(wavelengths_um) > SPACING_UM * (1 + 1e-6)) + 1
     edges = [0, *cuts.tolist(), len(wavelengths_um)]
-    runs = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    runs = [slice(a, b) for a, b in pairwise(edges)]
     return [run for run in runs if run.stop - run.start >= SEGMENT]
 
 
