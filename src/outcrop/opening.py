@@ -19,6 +19,7 @@ from outcrop.radiometry import RADIOMETRIES, match
 from outcrop.sensors.generic import open_raster
 from outcrop.sensors.products import recognise
 from outcrop.source import Source
+from outcrop.stac.document import documents_of
 from outcrop.stack import by_bands, stack
 
 
@@ -55,7 +56,7 @@ def open_sources(
     if options.stack:
         opened = _open_each(scenes, options, masks, haze)
     else:
-        opened = [_open(scene, options, masks, haze) for scene in scenes]
+        opened = [part for scene in scenes for part in _open(scene, options, masks, haze)]
     source = combine(opened, options, seed)
     return clip(source, options.aoi) if options.aoi else source
 
@@ -121,10 +122,21 @@ def _open_each(scenes: Sequence[str], options: Input, masks: Masks, haze: str) -
     sensors = named * len(scenes) if len(named) == 1 else named
     # The bands are chosen of all together, once they are.
     each = [replace(options, sensor=sensor or None, bands=None) for sensor in sensors]
-    return [_open(scene, own, masks, haze) for scene, own in zip(scenes, each, strict=True)]
+    return [
+        part
+        for scene, own in zip(scenes, each, strict=True)
+        for part in _open(scene, own, masks, haze)
+    ]
 
 
-def _open(scene: str, options: Input, masks: Masks, haze: str) -> Source:
-    product = recognise(scene)
-    source = product.open(options, masks) if product else open_raster(scene, options)
-    return with_masks(with_haze(source, haze), masks)
+def _open(scene: str, options: Input, masks: Masks, haze: str) -> list[Source]:
+    """Open what one argument names: several sources where it is a list of STAC items."""
+    listed = documents_of(scene)
+    if listed is not None:
+        from outcrop.stac.reader import open_item
+
+        sources: list[Source] = [open_item(item, options, masks) for item in listed]
+    else:
+        product = recognise(scene)
+        sources = [product.open(options, masks) if product else open_raster(scene, options)]
+    return [with_masks(with_haze(source, haze), masks) for source in sources]

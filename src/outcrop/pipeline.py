@@ -25,7 +25,7 @@ from outcrop.haze import haze_facts
 from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_part
 from outcrop.matching import match_spectra, open_library, with_matches
-from outcrop.model import Model, fit_front, fit_model, scaled_pairs
+from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
 from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
@@ -37,7 +37,7 @@ from outcrop.quality import Masks
 from outcrop.relief.fitting import without_relief
 from outcrop.relief.source import LitSource
 from outcrop.resuming import Journal, is_resumable, request
-from outcrop.sample import Sample, draw
+from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
 from outcrop.spectra import SpectralLibrary
@@ -260,6 +260,20 @@ def apply_to_scenes(
         return _map_into(folder, job, model, report)
 
 
+def open_scenes(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
+    """Open what a recipe is to map, as `map_scenes` does before it fits.
+
+    Raises
+    ------
+    OutcropError
+        If the scenes cannot be opened, or the recipe does not fit them.
+    """
+    source = _open(scenes, recipe)
+    require(recipe.products.indices, source.bands, source.name)
+    _notes(source)
+    return without_relief(source, recipe)
+
+
 def _told_of(
     source: Source, model: Model, recipe: Recipe, report: Reporter
 ) -> tuple[list[str], dict[str, Any]]:
@@ -406,8 +420,8 @@ def features_of(
     """Return the features of a sample's pixels: with smoothing, from the scene around them."""
     run = recipe.run
     if front.halo:
-        return draw(
-            [source], run.sample, seed=run.seed, prepare=front, threads=run.threads,
+        return prepared(
+            source, sample, front, neighbours=needs_neighbours(recipe), threads=run.threads,
             progress=report("Smoothing"), executor=executor,
         )  # fmt: skip
     rows, neighbours = scaled_pairs(front, sample)
@@ -489,7 +503,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
             job.journal.forget()
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
     write_styles(folder, legend)
-    left_out = write_layers(folder, legend, source.grid)
+    left_out = write_layers(folder, legend, source.grid, recipe.products.simplify)
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
     dates = date_facts(source)

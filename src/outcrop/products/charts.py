@@ -145,6 +145,8 @@ def _number_ends(plot: Plot, ends: list[tuple[int, float]]) -> None:
 
 
 _SCORES = (
+    ("net_likelihood", "Held-out likelihood, net", "higher is better"),
+    ("stability", "Stability (ARI of halves)", "higher is better"),
     ("inertia", "Sum of squared distances", "look for the bend"),
     ("silhouette", "Silhouette", "higher is better"),
     ("calinski_harabasz", "Calinski-Harabasz", "higher is better"),
@@ -159,9 +161,8 @@ def selection_charts(selection: Mapping[str, Any]) -> list[tuple[str, str, str]]
     Parameters
     ----------
     selection : mapping
-        ``k``, ``chosen``, and lists as long as ``k`` under ``inertia``, ``silhouette``,
-        ``calinski_harabasz``, ``davies_bouldin`` and ``bic``, each of which may be None or hold
-        None.
+        ``k``, ``chosen``, and lists as long as ``k`` under the names of
+        `outcrop.clustering.selection.SCORES`, each of which may be None or hold None.
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
 
+log = logging.getLogger("outcrop")
+
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
@@ -29,9 +32,17 @@ def write_styles(folder: Path, legend: Legend) -> None:
     (folder / "units.tif.aux.xml").write_text(style.aux_xml(legend), "utf-8")
 
 
-def write_layers(folder: Path, legend: Legend, grid: GeoBox) -> dict[str, str]:
+def write_layers(
+    folder: Path, legend: Legend, grid: GeoBox, simplify: float = 0.0
+) -> dict[str, str]:
     """Write ``units.gpkg`` from ``units.tif``; if it is left out, return its name and why."""
-    count = polygons.write_polygons(folder, legend, grid, row_areas(grid))
+    count = polygons.write_polygons(folder, legend, grid, row_areas(grid), simplify=simplify)
+    if simplify and polygons.MOST_SIMPLIFIED < count <= polygons.MOST:
+        log.warning(
+            "units.gpkg keeps the outlines of the pixels: the map falls into %s areas, and more "
+            "than %s are not simplified; set a smallest area with --min-area",
+            f"{count:,}", f"{polygons.MOST_SIMPLIFIED:,}",
+        )  # fmt: skip
     if count <= polygons.MOST:
         return {}
     unit = "pixels" if grid.crs is None else "m2"
