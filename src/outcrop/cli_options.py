@@ -118,6 +118,7 @@ class Cleaning:
         ),
     ] = None
 
+
 Library = Annotated[
     str | None,
     typer.Option(

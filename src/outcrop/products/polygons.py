@@ -209,7 +209,7 @@ def place(grid: GeoBox) -> Affine:
 def in_units(metres: float, grid: GeoBox) -> float:
     """Return a length in units of a grid's CRS; without a CRS it is in pixels already."""
     if grid.crs is None:
-        return metres * abs(grid.affine.determinant) ** 0.5
+        return metres * float(abs(grid.affine.determinant) ** 0.5)
     if grid.crs.geographic:
         return metres / DEGREE
     return metres / float(grid.crs.proj.axis_info[0].unit_conversion_factor)
