@@ -43,9 +43,9 @@ def _measure(name: str, library: SpectralLibrary, bands: Sequence[Band]) -> None
         sure.append(len(bands) >= FEW_BANDS and apart[second] > apart[first] + CLOSE)
     told = np.array(right)[np.array(sure)]
     print(
-        f"{name:10} {len(bands):4} bands, {len(right)} spectra: the nearest is of the same material "
-        f"{np.mean(right):.0%}; ambiguous {1 - np.mean(sure):.0%}; of the {len(told)} others right "
-        f"{told.mean():.0%}"
+        f"{name:10} {len(bands):4} bands, {len(right)} spectra: the nearest is of the same "
+        f"material {np.mean(right):.0%}; ambiguous {1 - np.mean(sure):.0%}; "
+        f"of the {len(told)} others right {told.mean():.0%}"
     )
 
 

@@ -23,7 +23,7 @@ from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.haze import haze_facts
 from outcrop.indices import require
-from outcrop.lighting import Units, light_scores, lit_part
+from outcrop.lighting import Units, light_scores, lit_parts, unlit
 from outcrop.matching import match_spectra, open_library, with_matches
 from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
 from outcrop.odd_values import settle_clip, value_facts, value_notes
@@ -35,7 +35,6 @@ from outcrop.products.write import write_item, write_layers, write_pictures, wri
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
 from outcrop.relief.fitting import without_relief
-from outcrop.relief.source import LitSource
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
@@ -134,9 +133,8 @@ def map_scenes(
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
     library = open_library(recipe.products.library)
-    source = _open(scenes, recipe, executor)
+    source = _open(scenes, recipe, executor, report)
     require(recipe.products.indices, source.bands, source.name)
-    source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite, resume=resume) as folder:
         _check_executor(executor, source, folder)
         journal = _journal(folder, source, recipe)
@@ -168,7 +166,7 @@ def fit_scenes(
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = without_relief(_open(scenes, recipe, executor), recipe, report("Measuring the light"))
+    source = _open(scenes, recipe, executor, report)
     with staged(out, kind="model", overwrite=overwrite) as folder:
         _check_executor(executor, source, folder)
         model, _, _ = _fit(source, recipe, legend, report, executor)
@@ -239,10 +237,9 @@ def apply_to_scenes(
         else dataclasses.replace(model.recipe.run, threads=threads),
     )
     check_recipe(recipe, "options")
-    source = _open(scenes, recipe, executor)
+    source = _open(scenes, recipe, executor, report)
     model.require_bands(source.bands, source.name)
     require(recipe.products.indices, source.bands, source.name)
-    source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite, resume=resume) as folder:
         _check_executor(executor, source, folder)
         journal = _journal(folder, source, recipe, model=model)
@@ -271,18 +268,19 @@ def open_scenes(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
     source = _open(scenes, recipe)
     require(recipe.products.indices, source.bands, source.name)
     _notes(source)
-    return without_relief(source, recipe)
+    return source
 
 
 def _told_of(
     source: Source, model: Model, recipe: Recipe, report: Reporter
 ) -> tuple[list[str], dict[str, Any]]:
     """Return notes and facts of a scene that a model is applied to."""
-    notes = _notes(source) + _unlike_fit(model, lit := lit_part(source))
-    if lit is None:
+    lit = bool(lit_parts(source))
+    notes = _notes(source) + _unlike_fit(model, lit=lit)
+    if not lit:
         return notes, {}
-    units = (_assigned(s, model, recipe, report) for s in (lit.uncorrected, lit))
-    scores, doubts = light_scores(lit, *units)
+    units = (_assigned(s, model, recipe, report) for s in (unlit(source), source))
+    scores, doubts = light_scores(source, *units)
     return notes + doubts, {"illumination": scores}
 
 
@@ -297,14 +295,23 @@ def _journal(
 
 
 def _open(
-    scenes: Sequence[str] | Source, recipe: Recipe, executor: Executor | None = None
+    scenes: Sequence[str] | Source,
+    recipe: Recipe,
+    executor: Executor | None = None,
+    report: Reporter = silent,
 ) -> Source:
+    def light(scene: Source) -> Source:
+        return without_relief(scene, recipe, report("Measuring the light"))
+
     if isinstance(scenes, Source):
-        return scenes
+        return light(scenes) if recipe.input.dem else scenes
     if executor is not None:  # other processes may have another working directory
         scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed)
+    return open_sources(
+        scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed,
+        light if recipe.input.dem else None,
+    )  # fmt: skip
 
 
 def _absolute(path: str) -> str:
@@ -365,17 +372,17 @@ def _fit(
         "selection": getattr(model.clusterer, "selection_", None),
         "training": getattr(model.reducer, "history_", []),
     }
-    if (lit := lit_part(source)) is not None:
-        before = _unlit_units(lit, model, report)
+    if lit_parts(source):
+        before = _unlit_units(unlit(source), model, report)
         after = model.clusterer.labels_, sample.positions
-        facts["illumination"], doubts = light_scores(lit, before, after)
+        facts["illumination"], doubts = light_scores(source, before, after)
         notes += doubts
     return model, notes, facts
 
 
-def _unlit_units(lit: LitSource, model: Model, report: Reporter) -> Units:
+def _unlit_units(source: Source, model: Model, report: Reporter) -> Units:
     """Fit the recipe once more, to the bands with the light left in, for as many units."""
-    source, run = lit.uncorrected, model.recipe.run
+    run = model.recipe.run
     clusterer = with_step(model.recipe.clusterer, n_units=len(model.numbers))
     recipe = dataclasses.replace(model.recipe, clusterer=clusterer)
     progress = report("Sampling without the correction")
@@ -397,9 +404,9 @@ def _assigned(source: Source, model: Model, recipe: Recipe, report: Reporter) ->
     return model.assign(model.codes(features.rows)), sample.positions
 
 
-def _unlike_fit(model: Model, lit: LitSource | None) -> list[str]:
+def _unlike_fit(model: Model, *, lit: bool) -> list[str]:
     fitted = model.recipe.input.dem is not None
-    if fitted == (lit is not None):
+    if fitted == lit:
         return []
     words = (
         ("a correction of", "has none: give --dem")

@@ -287,22 +287,34 @@ def _light(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     method = {"c": "C (Teillet et al. 1982)", "minnaert": "Minnaert (Smith et al. 1980)",
               "scs+c": "SCS+C (Soenen et al. 2005)"}[facts["method"]]  # fmt: skip
+    scenes = facts["scenes"]
+    suns = "; ".join(
+        f"azimuth {s['sun_azimuth']:.1f}° and elevation {s['sun_elevation']:.1f}° (from the "
+        f"{s['sun_from']}{_of(s, scenes)})"
+        for s in scenes
+    )
+    low, high = min(s["relief"][0] for s in scenes), max(s["relief"][1] for s in scenes)
     words = (
-        f"Corrected by {method} on {facts['dem']}, with the sun at azimuth "
-        f"{facts['sun_azimuth']:.1f}° and elevation {facts['sun_elevation']:.1f}° (from the "
-        f"{facts['sun_from']}). The heights under the scene run from {facts['relief'][0]:,.0f} to "
-        f"{facts['relief'][1]:,.0f} m."
+        f"Corrected by {method} on {facts['dem']}, {'each scene' if scenes[1:] else ''} with the "
+        f"sun at {suns}. The heights under the scene run from {low:,.0f} to {high:,.0f} m."
     )
     rows = []
     for name, key, form in _LIGHT_SCORES:
         values = [(facts.get(when) or {}).get(key) for when in ("before", "after")]
         rows.append((name, *("" if v is None else form.format(v) for v in values)))
     bands = [
-        (b["band"], "left as it is" if b["coefficient"] is None else f"{b['coefficient']:.3g}",
+        (b["band"] + _of(scene, scenes),
+         "left as it is" if b["coefficient"] is None else f"{b['coefficient']:.3g}",
          f"{b['correlation']:.2f}")
-        for b in facts["bands"]
+        for scene in scenes
+        for b in scene["bands"]
     ]  # fmt: skip
     return {"words": words, "rows": rows, "bands": bands}
+
+
+def _of(scene: Mapping[str, Any], scenes: Sequence[Mapping[str, Any]]) -> str:
+    """Name one of several scenes."""
+    return f" of {Path(scene['scene'].split(',')[0]).name}" if len(scenes) > 1 else ""
 
 
 _LIGHT_SCORES = (
