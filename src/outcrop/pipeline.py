@@ -24,6 +24,7 @@ from outcrop.front import Front
 from outcrop.haze import haze_facts
 from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_parts, unlit
+from outcrop.matching import match_spectra, open_library, with_matches
 from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
 from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
@@ -38,6 +39,7 @@ from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
 from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
+from outcrop.spectra import SpectralLibrary
 from outcrop.suiting import suited
 from outcrop.warp import gcps_of
 
@@ -130,6 +132,7 @@ def map_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
+    library = open_library(recipe.products.library)
     source = _open(scenes, recipe, executor, report)
     require(recipe.products.indices, source.bands, source.name)
     with staged(out, overwrite=overwrite, resume=resume) as folder:
@@ -144,8 +147,9 @@ def map_scenes(
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
-            out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal
-        )
+            out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal,
+            library,
+        )  # fmt: skip
         return _map_into(folder, job, model, report)
 
 
@@ -180,6 +184,7 @@ def apply_to_scenes(
     indices: Sequence[str] = (),
     threads: int | None = None,
     datetime: str | None = None,
+    library: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     checksum: bool = False,
@@ -191,7 +196,8 @@ def apply_to_scenes(
     ``options`` says what the scene's files do not, and ``preprocess`` what is masked (``mask``,
     ``ndvi``) and whether ``haze`` is taken off; what they leave open is taken from the fit. Haze
     is estimated anew: it belongs to the scene. ``datetime`` says when the scene was taken; that
-    of the fit is another's. ``indices`` are the layers of ``indices.tif``.
+    of the fit is another's. ``indices`` are the layers of ``indices.tif``, and ``library`` is a
+    spectral library to compare with.
 
     Raises
     ------
@@ -202,6 +208,7 @@ def apply_to_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     model = Model.load(model_folder)
+    known = open_library(library)
     given = options or Input()
     kept = {
         f: getattr(model.recipe.input, f)
@@ -223,7 +230,7 @@ def apply_to_scenes(
         input=dataclasses.replace(given, **merged),
         preprocess=dataclasses.replace(model.recipe.preprocess, **(preprocess or {})),
         products=dataclasses.replace(
-            model.recipe.products, datetime=datetime, indices=tuple(indices)
+            model.recipe.products, datetime=datetime, indices=tuple(indices), library=library
         ),
         run=model.recipe.run
         if threads is None
@@ -244,7 +251,9 @@ def apply_to_scenes(
             facts = {"model": str(model_folder), **facts}
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
-        job = _Job(out, source, recipe, tuple(notes), facts, started, checksum, executor, journal)
+        job = _Job(
+            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal, known
+        )
         return _map_into(folder, job, model, report)
 
 
@@ -481,6 +490,7 @@ class _Job:
     checksum: bool
     executor: Executor | None = None
     journal: Journal | None = None
+    library: SpectralLibrary | None = None
 
 
 def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:
@@ -500,7 +510,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
             job.journal.forget()
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
     write_styles(folder, legend)
-    left_out = write_layers(folder, legend, source.grid)
+    left_out = write_layers(folder, legend, source.grid, recipe.products.simplify)
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
     dates = date_facts(source)
@@ -522,6 +532,9 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
     legend = with_indices(legend, metrics["indices"])
+    matches = _matches(legend, job.library)
+    legend = dataclasses.replace(legend, units=with_matches(legend.units, matches))
+    metrics |= {"matches": matches} if matches else {}
     metrics |= _joined(source, applied)
     if products := products_of(source):
         metrics["product"] = list(products)
@@ -531,6 +544,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     proof = provenance.collect(source, model, recipe, checksum=job.checksum)
     if "illumination" in job.facts:
         proof["illumination"] = job.facts["illumination"]
+    if matches:
+        proof["library"] = matches["library"]
     settings = recipe_to_toml(recipe, proof)
     left_out |= write_item(folder, legend, source.grid, metrics, recipe)
     for name, why in left_out.items():
@@ -545,6 +560,17 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         settings,
     )  # fmt: skip
     return Result(job.out, legend, metrics, notes)
+
+
+def _matches(legend: Legend, library: SpectralLibrary | None) -> dict[str, Any] | None:
+    """Compare the units with a library, where one is given."""
+    if library is None:
+        return None
+    means = {u.number: u.mean for u in legend.units if u.pixels}
+    facts = match_spectra(means, legend.bands, library)
+    if facts["missing"]:
+        log.warning("no unit is compared with %s: %s", library.source, facts["missing"])
+    return facts
 
 
 def _joined(source: Source, applied: Applied) -> dict[str, Any]:
