@@ -43,6 +43,7 @@ LAYERS = [
     {"odd_values"},
     {"clustering"},
     {"refinement", "scoring", "evaluation", "simulate"},
+    {"matching"},
     {"products"},
     {"model", "sieving"},
     {"labelling"},

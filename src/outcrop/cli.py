@@ -15,6 +15,7 @@ from outcrop.cli_options import (
     Datetime,
     Fitting,
     Indices,
+    Library,
     Lighting,
     Making,
     Out,
@@ -29,7 +30,7 @@ from outcrop.cli_options import (
     grouped,
 )
 from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
-from outcrop.cli_parsing import input_of, names_of, preprocess_of, recipe_of
+from outcrop.cli_parsing import absolute, input_of, names_of, preprocess_of, recipe_of
 from outcrop.cli_search import search
 from outcrop.config import Input
 
@@ -153,6 +154,7 @@ def apply(
     cleaning: Cleaning,
     lighting: Lighting,
     indices: Indices = None,
+    library: Library = None,
     datetime: Datetime = None,
     working: Working,
     writing: Writing,
@@ -169,7 +171,8 @@ def apply(
     with dask_pool(writing.scheduler, working.workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
             model, scenes, out, options=options, preprocess=preprocess,
-            indices=names_of(indices, "--indices") or (), datetime=datetime,
+            indices=names_of(indices, "--indices") or (), library=absolute(library),
+            datetime=datetime,
             threads=working.threads, overwrite=writing.overwrite, resume=writing.resume,
             checksum=writing.checksum, executor=executor, report=reporter,
         )  # fmt: skip
@@ -185,6 +188,10 @@ def evaluate(
         str | None,
         typer.Option("--ignore", help="Reference values that are no class: 0,255."),
     ] = None,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Add the result to the run: its report, accuracy.json."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare a map with a reference: accuracy with units matched to classes, and more."""
@@ -193,6 +200,10 @@ def evaluate(
     path = map_path / "units.tif" if map_path.is_dir() else map_path
     values = None if ignore is None else [v.strip() for v in ignore.split(",") if v.strip()]
     result = compare(path, reference, field=field, ignore=values)
+    if report:
+        from outcrop.products.accuracy import add_accuracy
+
+        add_accuracy(path.parent, result.to_dict(), reference.name)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
 
 

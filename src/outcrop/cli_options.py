@@ -119,6 +119,15 @@ class Cleaning:
     ] = None
 
 
+Library = Annotated[
+    str | None,
+    typer.Option(
+        "--library",
+        help="Spectral library (USGS 1995 .mat, ENVI .sli, ECOSTRESS): what each unit is like.",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Lighting:
     """The light on slopes."""
@@ -183,7 +192,15 @@ class Making:
             "neighbour.",
         ),
     ] = None
+    simplify: Annotated[
+        float | None,
+        typer.Option(
+            "--simplify",
+            help="Smooth the outlines of units.gpkg, to so many metres (pixels without a CRS).",
+        ),
+    ] = None
     indices: Indices = None
+    library: Library = None
     datetime: Datetime = None
     save_code: Annotated[bool | None, typer.Option("--save-code", help="Write code.tif.")] = None
     title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None

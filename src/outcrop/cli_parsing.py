@@ -55,11 +55,11 @@ def input_of(reading: Reading, lighting: Lighting | None = None) -> dict[str, An
         raise InputError(
             f"--bands {reading.bands!r} names no band; give names joined by commas, as B2,B3"
         )
-    told = {**vars(reading), "bands": names, "aoi": _absolute(reading.aoi)}
+    told = {**vars(reading), "bands": names, "aoi": absolute(reading.aoi)}
     if lighting is not None:
         dem = lighting.dem
         told |= {
-            "dem": dem if dem is None or "://" in dem else _absolute(dem),
+            "dem": dem if dem is None or "://" in dem else absolute(dem),
             "sun_azimuth": lighting.sun_azimuth,
             "sun_elevation": lighting.sun_elevation,
         }
@@ -86,7 +86,7 @@ def _run_of(fitting: Fitting, working: Working) -> dict[str, Any]:
         "seed": fitting.seed,
         "sample": _sample(fitting.sample),
         "device": fitting.device,
-        "like": _absolute(fitting.like),
+        "like": absolute(fitting.like),
         "threads": working.threads,
     }
 
@@ -105,7 +105,7 @@ def _over(table: Any, said: dict[str, Any]) -> Any:
     return dataclasses.replace(table, **given(said))
 
 
-def _absolute(path: str | None) -> str | None:
+def absolute(path: str | None) -> str | None:
     """Make a path hold wherever the run's ``run.toml`` is used later."""
     return None if path is None else str(Path(path).absolute())
 
