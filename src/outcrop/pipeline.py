@@ -149,11 +149,7 @@ def map_scenes(
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
             out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal,
-<<<<<<< HEAD
-            _typed(scenes),
-=======
-            library,
->>>>>>> main
+            library, _typed(scenes),
         )  # fmt: skip
         return _map_into(folder, job, model, report)
 
@@ -257,14 +253,9 @@ def apply_to_scenes(
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
-<<<<<<< HEAD
-            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal,
+            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal, known,
             _typed(scenes),
         )  # fmt: skip
-=======
-            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal, known
-        )
->>>>>>> main
         return _map_into(folder, job, model, report)
 
 
@@ -508,11 +499,8 @@ class _Job:
     checksum: bool
     executor: Executor | None = None
     journal: Journal | None = None
-<<<<<<< HEAD
-    scenes: tuple[str, ...] = ()
-=======
     library: SpectralLibrary | None = None
->>>>>>> main
+    scenes: tuple[str, ...] = ()
 
 
 def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:

@@ -84,7 +84,7 @@ def export_into(folder: Path, run: Run) -> Legend:
     edits = len(run.read()[1].done)
     _write_labels(folder, run, state, legend)
     write_styles(folder, legend)
-    left_out = write_layers(folder, legend, run.grid)
+    left_out = write_layers(folder, legend, run.grid, run.recipe.products.simplify)
     for name in ("mask.tif", "mask.tif.aux.xml", "mask.qml"):
         if (run.folder / name).is_file():
             shutil.copyfile(run.folder / name, folder / name)
