@@ -551,9 +551,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     if applied.reasons is not None:
         metrics["masked"] = mask.shares(applied.reasons.tolist())
         mask.write_mask_styles(folder, applied.reasons.tolist())
-    proof = provenance.collect(source, model, recipe, checksum=job.checksum)
-    if job.scenes:
-        proof["scenes"] = list(job.scenes)
+    proof = provenance.collect(source, model, recipe, job.scenes, checksum=job.checksum)
     if "illumination" in job.facts:
         proof["illumination"] = job.facts["illumination"]
     if matches:
