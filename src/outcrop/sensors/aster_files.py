@@ -187,12 +187,12 @@ def _from_rasters(container: Container, names: list[str]) -> AsterFiles:
                 continue
             grid = mended(raster.grid, ASTER.band(label).gsd_m or 0.0)
             if grid is not raster.grid:
-                notes[_STRETCHED] = None
+                notes[STRETCHED] = None
             bands[label] = Plane(path, index, grid)
     return AsterFiles(AsterMetadata(""), bands, quality, tuple(notes))
 
 
-_STRETCHED = (
+STRETCHED = (
     "the GeoTIFFs take the centres of their outermost pixels for their edges, so that they lie "
     "half a pixel off: mended to pixels of 15, 30 and 90 m"
 )
