@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -303,6 +303,28 @@ def leaves(source: Any) -> Iterator[Any]:
     for base in (*below, *getattr(source, "layers", ())):
         if base is not None:
             yield from leaves(base)
+
+
+def replaced(source: Any, change: Callable[[Any], Any]) -> Any:
+    """Put other sources in the place of some that a source is put together from.
+
+    Parameters
+    ----------
+    source : Source
+    change : callable
+        Returns what is to stand in the place of a source, or the source itself to look below it.
+    """
+    new = change(source)
+    if new is not source:
+        return new
+    if (base := getattr(source, "base", None)) is not None:
+        below = replaced(base, change)
+        return source if below is base else replace(source, base=below)
+    if parts := getattr(source, "parts", ()):
+        changed = tuple((replaced(part, change), *place) for part, *place in parts)
+        same = all(a[0] is b[0] for a, b in zip(changed, parts, strict=True))
+        return source if same else replace(source, parts=changed)
+    return source
 
 
 def file_paths(source: Source) -> Iterator[str]:
