@@ -131,7 +131,7 @@ def map_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe, executor)
+    source = open_scenes(scenes, recipe, executor)
     require(recipe.products.indices, source.bands, source.name)
     source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite, resume=resume) as folder:
@@ -164,7 +164,7 @@ def fit_scenes(
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = without_relief(_open(scenes, recipe, executor), recipe, report("Measuring the light"))
+    source = without_relief(open_scenes(scenes, recipe, executor), recipe, report("Measuring the light"))
     with staged(out, kind="model", overwrite=overwrite) as folder:
         _check_executor(executor, source, folder)
         model, _, _ = _fit(source, recipe, legend, report, executor)
@@ -232,7 +232,7 @@ def apply_to_scenes(
         else dataclasses.replace(model.recipe.run, threads=threads),
     )
     check_recipe(recipe, "options")
-    source = _open(scenes, recipe, executor)
+    source = open_scenes(scenes, recipe, executor)
     model.require_bands(source.bands, source.name)
     require(recipe.products.indices, source.bands, source.name)
     source = without_relief(source, recipe, report("Measuring the light"))
@@ -273,9 +273,10 @@ def _journal(
     return Journal.open(folder, request(source, recipe, extra))
 
 
-def _open(
+def open_scenes(
     scenes: Sequence[str] | Source, recipe: Recipe, executor: Executor | None = None
 ) -> Source:
+    """Open the scenes of a run as its recipe says; workers of an executor get absolute paths."""
     if isinstance(scenes, Source):
         return scenes
     if executor is not None:  # other processes may have another working directory
@@ -306,13 +307,41 @@ def _legend_to_match(like: str | None) -> Legend | None:
     return Legend.from_json(text)
 
 
-def _fit(
-    source: Source,
-    recipe: Recipe,
-    like: Legend | None,
-    report: Reporter,
-    executor: Executor | None = None,
-) -> tuple[Model, list[str], dict[str, Any]]:
+@dataclass(frozen=True)
+class Prepared:
+    """What a recipe is fitted to.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As it suits the scene.
+    sample : Sample
+        Of the bands.
+    front : Front
+        Fitted to it.
+    features : Sample
+        The same pixels' features.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    recipe: Recipe
+    sample: Sample
+    front: Front
+    features: Sample
+    notes: tuple[str, ...]
+
+
+def prepare(
+    source: Source, recipe: Recipe, report: Reporter = silent, executor: Executor | None = None
+) -> Prepared:
+    """Draw the sample of a scene that a recipe is fitted to, and make features of it.
+
+    Raises
+    ------
+    OutcropError
+        If the scene holds nothing to fit, or the recipe does not suit its bands.
+    """
     notes = _notes(source)
     recipe, changes = suited(recipe, source.bands)
     notes += changes
@@ -329,6 +358,19 @@ def _fit(
     with limited_threads(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
     features = features_of(source, sample, front, recipe, report, executor)
+    return Prepared(recipe, sample, front, features, tuple(notes))
+
+
+def _fit(
+    source: Source,
+    recipe: Recipe,
+    like: Legend | None,
+    report: Reporter,
+    executor: Executor | None = None,
+) -> tuple[Model, list[str], dict[str, Any]]:
+    prepared = prepare(source, recipe, report, executor)
+    sample, front, features = prepared.sample, prepared.front, prepared.features
+    recipe, notes, run = prepared.recipe, list(prepared.notes), prepared.recipe.run
     report("Fitting")
     started = time.perf_counter()
     with limited_threads(run.fit_threads):
