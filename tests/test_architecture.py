@@ -36,9 +36,11 @@ LAYERS = [
     {"applying", "provenance", "publish", "resuming"},
     {"lighting"},
     {"pipeline"},
+    {"comparison"},
     {"api"},
     {"demo"},
     {"cli_options", "cli_output", "cli_parsing"},
+    {"cli_compare"},
     {"cli"},
     {"__main__"},
 ]

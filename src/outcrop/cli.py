@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outcrop import __version__, config
+from outcrop import __version__, cli_compare, config
 from outcrop.cli_options import (
     Aoi,
     Bands,
@@ -319,6 +319,10 @@ def evaluate(
     values = None if ignore is None else [v.strip() for v in ignore.split(",") if v.strip()]
     result = compare(path, reference, field=field, ignore=values)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
+
+
+app.command()(cli_compare.compare)
+app.command()(cli_compare.sample)
 
 
 @app.command()

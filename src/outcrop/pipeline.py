@@ -164,7 +164,9 @@ def fit_scenes(
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = without_relief(open_scenes(scenes, recipe, executor), recipe, report("Measuring the light"))
+    source = without_relief(
+        open_scenes(scenes, recipe, executor), recipe, report("Measuring the light")
+    )
     with staged(out, kind="model", overwrite=overwrite) as folder:
         _check_executor(executor, source, folder)
         model, _, _ = _fit(source, recipe, legend, report, executor)
