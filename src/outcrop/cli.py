@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,12 +65,26 @@ from outcrop.cli_parsing import (
     sample_of,
 )
 from outcrop.config import Input
+from outcrop.errors import Stopped
 from outcrop.reasons import DEFAULT, NDVI
 
 if TYPE_CHECKING:
     pass
 
+
+class _Commands(typer.core.TyperGroup):
+    """Keeps what is known of a command that was stopped, which Typer would drop."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Stopped(*getattr(error, "__notes__", ())) from error
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Geological maps from satellite images, without labels.",
     add_completion=False,
     pretty_exceptions_enable=False,

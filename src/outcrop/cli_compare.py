@@ -59,6 +59,10 @@ def compare(
         typer.Option(help="Compare every reducer at equal code size too, raw and whitened."),
     ] = True,
     code_size: Annotated[int, typer.Option("--code-size", help="Features of those codes.")] = 2,
+    numbers: Annotated[
+        str,
+        typer.Option("--numbers", help="Of units: as many as classes, times as many, auto."),
+    ] = "classes,1.5,2,auto",
     boundary: Annotated[
         int, typer.Option("--boundary", help="Pixels that boundaries may be off.")
     ] = 2,
@@ -85,7 +89,10 @@ def compare(
         int, typer.Option("--pixels", help="Most pixels of a scene of the preset.")
     ] = 250_000,
     workers: Annotated[
-        int, typer.Option("--workers", help="Processes of one thread each; 0: one a core.")
+        int,
+        typer.Option(
+            "--workers", help="Processes of one thread each; 0: one a core, 1: none but this."
+        ),
     ] = 0,
     overwrite: Overwrite = False,
     resume: Resume = False,
@@ -96,10 +103,11 @@ def compare(
     log_to_stderr(quiet, verbose)
     from outcrop.comparison import Settings, code_contenders, find_recipes
     from outcrop.comparison import compare as run
+    from outcrop.comparison.cells import numbers_of
 
     settings = Settings(
         seeds=seeds, workers=workers, boundary=boundary, stability=stability, resample=resample,
-        design=design, strata=strata, code_size=code_size,
+        design=design, strata=strata, code_size=code_size, numbers=numbers_of(numbers),
     )  # fmt: skip
     subjects: Any
     if preset is not None:
@@ -113,7 +121,8 @@ def compare(
             raise InputError(
                 f"--preset {preset} makes its own scenes; leave out SCENE, --reference"
             )
-        subjects, contenders = preset_scenes(geology, pixels=pixels), preset_contenders()
+        subjects = preset_scenes(geology, pixels=pixels)
+        contenders = preset_contenders(codes=codes)
     else:
         options = Input(
             **given(input_of(sensor, bands, scale, offset, nodata, aoi, None, None, None))

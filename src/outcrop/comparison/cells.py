@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,12 @@ from outcrop.comparison.measures import agreement, boundary_agreement, inner_sco
 from outcrop.comparison.scenes import Scene
 from outcrop.config import Recipe, recipe_to_toml, with_step
 from outcrop.engine import versions
-from outcrop.errors import OutcropError
+from outcrop.errors import InputError, OutcropError
 
 FORMAT = 1
 CELLS, MAPS, WORK = "cells", "maps", "work"
-#: Numbers of units, as they are called: as many as classes, more, and what the recipe chooses.
-TIMES: Mapping[str, float | None] = {"classes": 1.0, "1.5 x": 1.5, "2 x": 2.0, "auto": None}
+#: Numbers of units: as many as classes, times as many, and what the recipe chooses.
+NUMBERS = ("classes", "1.5 x", "2 x", "auto")
 #: Pixels that maps of bootstrapped fits are compared on.
 STABILITY_PIXELS = 50_000
 
@@ -60,6 +60,8 @@ class Cell:
         Pixels that boundaries may be off.
     stability : bool
         Whether to fit once more, to a bootstrapped sample.
+    wanted : tuple of str
+        Numbers of units, as in `NUMBERS`; ``classes`` the first.
     """
 
     scene: Scene
@@ -71,6 +73,7 @@ class Cell:
     identity: Any
     boundary: int = 2
     stability: bool = True
+    wanted: tuple[str, ...] = NUMBERS
 
     @property
     def seed(self) -> int:
@@ -82,17 +85,50 @@ class Cell:
         """Name of its files: the same for the same scene, reference, recipe, seed and versions."""
         facts = [
             FORMAT, self.identity, self.truth_digest, recipe_to_toml(_timeless(self.recipe)),
-            self.boundary, self.stability, versions(),
+            self.boundary, self.stability, self.wanted,
+            versions(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:20]
 
     def numbers(self) -> dict[str, int | str]:
         """Return the numbers of units to map with, by what they are called."""
         n = len(self.classes)
+        times = {name: 1.0 if name == "classes" else _times(name) for name in self.wanted}
         return {
-            name: "auto" if times is None else min(math.ceil(times * n), 254)
-            for name, times in TIMES.items()
+            name: "auto" if t is None else min(max(math.ceil(t * n), 2), 254)
+            for name, t in times.items()
         }
+
+
+def _times(name: str) -> float | None:
+    return None if name == "auto" else float(name.partition(" ")[0])
+
+
+def numbers_of(text: str) -> tuple[str, ...]:
+    """Read numbers of units as ``classes,1.5,2,auto``; ``classes`` always comes first.
+
+    Raises
+    ------
+    InputError
+        If one is neither of these words nor a number over 0.
+    """
+    names = ["classes"]
+    for part in (p.strip().lower() for p in text.split(",")):
+        if part in ("", "classes"):
+            continue
+        if part != "auto":
+            try:
+                times = float(part.removesuffix("x"))
+            except ValueError:
+                times = 0.0
+            if not 0 < times < 100:
+                raise InputError(
+                    f"--numbers {text}: {part!r} is neither classes, auto, nor how many times as "
+                    "many units as classes: 1.5"
+                )
+            part = f"{times:g} x"
+        names.append(part)
+    return tuple(dict.fromkeys(names))
 
 
 def _timeless(recipe: Recipe) -> Recipe:
@@ -105,11 +141,9 @@ def run_cell(cell: Cell, folder: Path) -> dict[str, Any]:
 
     A recipe that fails on the scene leaves no file; what is returned then holds ``error``.
     """
-    warnings.simplefilter("ignore")
-    logging.getLogger("outcrop").setLevel(logging.ERROR)
     _reset_peak()
     try:
-        with tempfile.TemporaryDirectory(dir=folder / WORK) as work:
+        with tempfile.TemporaryDirectory(dir=folder / WORK) as work, _quiet():
             facts, arrays = _measure(cell, folder, Path(work))
     except OutcropError as error:
         return {"error": str(error), **named(cell)}
@@ -117,6 +151,20 @@ def run_cell(cell: Cell, folder: Path) -> dict[str, Any]:
     _save_arrays(folder / CELLS / f"{cell.key}.npz", arrays)
     durable.replace_text(folder / CELLS / f"{cell.key}.json", json.dumps(facts, indent=1) + "\n")
     return facts
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep notes and warnings of single fits to their result."""
+    log = logging.getLogger("outcrop")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def read_cell(cell: Cell, folder: Path) -> dict[str, Any] | None:
@@ -207,6 +255,7 @@ def _measure(
         "scored_pixels": int((codes > 0).sum()),
         "scene_pixels": int(codes.size),
         "code_size": code_size,
+        "stability": cell.stability,
         "notes": list(prepared.notes),
         "numbers": found,
         "seconds": round(time.perf_counter() - started, 2),

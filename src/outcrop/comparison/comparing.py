@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from outcrop import __version__
 from outcrop.comparison import design as designs
-from outcrop.comparison.cells import CELLS, MAPS, WORK, Cell, read_units
+from outcrop.comparison.cells import CELLS, MAPS, NUMBERS, WORK, Cell, read_units
 from outcrop.comparison.contenders import CODE, Contender, baseline_name
 from outcrop.comparison.groups import Groups, group
 from outcrop.comparison.intervals import LEAST_GROUPS, Draws, Resampling, replicate
@@ -63,6 +63,8 @@ class Settings:
         The map that a stratified sample was drawn by.
     code_size : int
         Of the reducers that are compared with all else the same.
+    numbers : tuple of str
+        Of units; see `outcrop.comparison.cells.numbers_of`.
     """
 
     seeds: int = 5
@@ -73,6 +75,7 @@ class Settings:
     design: str | None = None
     strata: str | None = None
     code_size: int = 2
+    numbers: tuple[str, ...] = NUMBERS
 
 
 @dataclass(frozen=True)
@@ -252,6 +255,7 @@ def _cells(
                         ground.identity,
                         settings.boundary,
                         settings.stability,
+                        settings.numbers,
                     )
                 )
     return cells

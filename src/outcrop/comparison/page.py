@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import __version__
-from outcrop.comparison.cells import TIMES, Cell, map_path
+from outcrop.comparison.cells import Cell, map_path
 from outcrop.comparison.contenders import CODE, METHOD
 from outcrop.comparison.scenes import Truth
 from outcrop.products.colours import further_colours, rgb_of
@@ -55,7 +55,7 @@ def render(facts: Mapping[str, Any], maps: Maps, folder: Path) -> str:
         ranked=ranked,
         failed=[row for row in facts["ranked"] if row["failed"]],
         kinds=((METHOD, "Recipes"), (CODE, "Reducers, all else the same")),
-        numbers=list(TIMES),
+        numbers=list(facts["settings"]["numbers"]),
         pairs=_raw_and_white(ranked),
         scenes=[_scene(s, *maps[s["name"]], folder) for s in facts["scenes"]],
     )
@@ -111,7 +111,6 @@ def _scene(
                 "accuracy": scored["overall_accuracy"],
                 "confusion": _confusion(scored),
                 "by_class": scored["by_class"],
-                "auto": result["numbers"]["auto"]["units"],
             }
         )
     return {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from outcrop.comparison.contenders import Contender, code_contenders
+from outcrop.comparison.contenders import Contender, baseline_name, code_contenders
 from outcrop.comparison.scenes import Scene
 from outcrop.config import Input, load_recipe, with_step
 from outcrop.errors import InputError
@@ -118,8 +118,11 @@ def _scene(
     )  # fmt: skip
 
 
-def preset_contenders() -> list[Contender]:
-    """Return the paper's three methods with both filters, Outcrop's own, and equal codes."""
+def preset_contenders(*, codes: bool = True) -> list[Contender]:
+    """Return the paper's three methods with both filters, Outcrop's own, and what all have to beat.
+
+    With ``codes`` every reducer at equal code size, too.
+    """
     paper = load_recipe("nagar2024")
     made = []
     for reducer in REDUCERS:
@@ -130,4 +133,5 @@ def preset_contenders() -> list[Contender]:
                     f"nagar2024:{reducer}, {name}", recipe, seeds=PAPER_SEEDS, filter_m=ground
                 )
             )
-    return [*made, Contender("default", load_recipe("default")), *code_contenders()]
+    equal = [c for c in code_contenders() if codes or c.name == baseline_name()]
+    return [*made, Contender("default", load_recipe("default")), *equal]

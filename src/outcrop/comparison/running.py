@@ -19,15 +19,16 @@ from outcrop.errors import OutputError
 from outcrop.publish import STATE
 
 #: Seconds for a million rows of a fit with the number of units given, on one core of a machine
-#: that does `_speed` in 0.1 s (benchmarks/comparison.md says how they were taken). Rough: what is
+#: that does `_speed` in 0.1 s. Rough: what is
 #: finished of a comparison corrects them.
 FIT = {"none": 0.0, "pca": 0.2, "mnf": 0.5, "autoencoder": 30.0, "stacked": 60.0}
 CLUSTER = {"kmeans": 5.0, "mixture": 40.0, "student": 60.0}
-AUTO = 15.0
+#: Seconds that choosing the number takes on a subsample, whatever the size of the scene.
+AUTO = 6.0
 #: Seconds for a million pixels of a map.
 MAP = {"none": 4.0, "bilateral": 14.0}
 #: Seconds of a cell that depend on nothing.
-LEAST = 2.0
+LEAST = 1.0
 _SPEED_S = 0.1
 
 
@@ -51,7 +52,9 @@ def project(cells: Sequence[Cell], pixels: dict[str, int], done: Sequence[dict[s
         factor = sum(real for real, _ in by_recipe) / sum(guess for _, guess in by_recipe)
     else:
         factor = _speed() / _SPEED_S
-    return factor * sum(estimate(c.recipe, pixels[c.scene.name], c.stability) for c in cells)
+    return factor * sum(
+        estimate(c.recipe, pixels[c.scene.name], c.stability, c.wanted) for c in cells
+    )
 
 
 def _estimate_of(facts: dict[str, Any], pixels: dict[str, int]) -> float:
@@ -59,18 +62,21 @@ def _estimate_of(facts: dict[str, Any], pixels: dict[str, int]) -> float:
 
     from outcrop.config import parse_recipe
 
-    return estimate(parse_recipe(tomllib.loads(facts["recipe"])), pixels[facts["scene"]], True)
+    recipe = parse_recipe(tomllib.loads(facts["recipe"]))
+    stability = facts["stability"]
+    return estimate(recipe, pixels[facts["scene"]], stability, tuple(facts["numbers"]))
 
 
-def estimate(recipe: Recipe, pixels: int, stability: bool) -> float:
+def estimate(recipe: Recipe, pixels: int, stability: bool, numbers: Sequence[str]) -> float:
     """Estimate the seconds of one cell on the machine that the rates were taken on."""
     rows = pixels if recipe.run.sample == "all" else min(pixels, recipe.run.sample)
     reducing = FIT.get(recipe.reducer.name, 30.0)
     clustering = CLUSTER.get(recipe.clusterer.name, 40.0)
     mapping = MAP.get(recipe.smooth.name, 10.0)
-    maps = 4 + stability
-    fit = (1 + stability) * reducing + maps * clustering + AUTO
-    return LEAST + (rows * fit + pixels * maps * mapping) / 1e6
+    maps = len(numbers) + stability
+    fit = (1 + stability) * reducing + maps * clustering
+    auto = AUTO if "auto" in numbers else 0.0
+    return LEAST + auto + (rows * fit + pixels * maps * mapping) / 1e6
 
 
 def _speed() -> float:
@@ -104,7 +110,7 @@ def run_cells(
         Where their results go; ``state.json`` in it counts the finished ones, which is what
         keeps the folder when the run is cut off.
     workers : int
-        Processes.
+        Processes; with 1 the cells are done in this one, which notebooks need.
     progress : callable, optional
         Called with (cells done, cells in all).
 
@@ -123,14 +129,24 @@ def run_cells(
             progress(done, len(results))
 
     tell()
-    if waiting:
-        with _pool(min(workers, len(waiting))) as pool:
-            futures = {pool.submit(run_cell, cell, folder): cell for cell in waiting}
-            for future in _finished(futures):
-                facts = results[futures[future].key] = future.result()
-                done += "error" not in facts
-                tell()
+    for cell, facts in _done(waiting, folder, min(workers, len(waiting))):
+        results[cell.key] = facts
+        done += "error" not in facts
+        tell()
     return [{**results[c.key], **named(c)} for c in cells]  # type: ignore[dict-item]
+
+
+def _done(
+    cells: Sequence[Cell], folder: Path, workers: int
+) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    """Do cells and return each with its result as it is finished."""
+    if workers <= 1:
+        yield from ((cell, run_cell(cell, folder)) for cell in cells)
+        return
+    with _pool(workers) as pool:
+        futures = {pool.submit(run_cell, cell, folder): cell for cell in cells}
+        for future in _finished(futures):
+            yield futures[future], future.result()
 
 
 def _finished(futures: Iterable[Future[Any]]) -> Iterator[Future[Any]]:
