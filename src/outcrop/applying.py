@@ -14,6 +14,7 @@ from outcrop import engine
 from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
 from outcrop.indices import Ready, require, stack
+from outcrop.labelling import Labelled, label
 from outcrop.measuring import KINDS, Gauge
 from outcrop.model import Model
 from outcrop.products.figure import choose_composite
@@ -87,18 +88,12 @@ class _Label:
         # Planes beyond the model's bands: none, the reasons, or reasons and clear observations.
         data, planes = data[: len(self.model.bands)], data[len(self.model.bands) :]
         mask = valid_mask(data)
-        labels = np.zeros(mask.shape, np.uint8)
         cut = block.core.inside(block.outer)
-        pixels: dict[str, NDArray[Any]] = {}
-        if "code" in self.layers:
-            pixels["code"] = np.full((self.layers["code"].bands, *mask.shape), np.nan, np.float32)
-        if mask.any():
-            codes = self._codes(data, mask)
-            labels[mask] = self.model.assign(codes)
-            if "code" in pixels:
-                pixels["code"][:, mask] = codes.T
-            labels = self._refined(labels, codes, mask)
-        pixels["units"] = labels
+        wanted = any(getattr(f, "needs_evidence", False) for f in self.filters)
+        made = label(self.model, data, mask, evidence=wanted, codes="code" in self.layers)
+        pixels: dict[str, NDArray[Any]] = {"units": self._refined(made)}
+        if made.codes is not None:
+            pixels["code"] = made.codes
         if "mask" in self.layers:
             pixels["mask"] = planes[0].astype(np.uint8)
         if "clear" in self.layers:
@@ -132,22 +127,13 @@ class _Label:
             facts["clear"] = np.bincount(cores["clear"].ravel(), minlength=2**16)
         return facts
 
-    def _codes(self, data: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        features = self.model.front(data)
-        return self.model.codes(np.ascontiguousarray(features[:, mask].T))
-
-    def _refined(
-        self, labels: NDArray[np.uint8], codes: NDArray[np.float32], mask: NDArray[np.bool_]
-    ) -> NDArray[np.uint8]:
-        evidence, numbers = None, np.asarray(self.model.numbers, np.uint8)
+    def _refined(self, made: Labelled) -> NDArray[np.uint8]:
+        labels, numbers = made.labels, np.asarray(self.model.numbers, np.uint8)
         for step in self.filters:
-            if not getattr(step, "needs_evidence", False):
+            if getattr(step, "needs_evidence", False):
+                labels = step(labels, made.evidence, numbers)
+            else:
                 labels = step(labels)
-                continue
-            if evidence is None:
-                evidence = np.zeros((*mask.shape, len(numbers)), np.float32)
-                evidence[mask] = self.model.evidence(codes)
-            labels = step(labels, evidence, numbers)
         return labels
 
 

@@ -4,72 +4,36 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from outcrop import __version__, cli_compare, config
 from outcrop.cli_options import (
-    Aoi,
-    Bands,
-    Checksum,
-    Clusterer,
-    Composite,
-    Crs,
+    AsJson,
+    Cleaning,
     Datetime,
-    Dem,
-    Device,
-    Features,
-    Haze,
-    Illumination,
+    Fitting,
     Indices,
-    Like,
-    Mask,
-    MinArea,
-    Ndvi,
-    Nodata,
-    Offset,
+    Library,
+    Lighting,
+    Making,
     Out,
     Overwrite,
     Quiet,
-    Radiometry,
-    RecipeName,
-    Reducer,
-    Resampling,
-    Resolution,
-    Resume,
-    SampleSize,
-    Scale,
+    Reading,
     Scenes,
     Scheduler,
-    Seed,
-    Sensor,
-    Stack,
-    SunAzimuth,
-    SunElevation,
-    Threads,
-    Units,
     Verbose,
-    Workers,
+    Working,
+    Writing,
+    grouped,
 )
 from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
-from outcrop.cli_parsing import (
-    absolute,
-    given,
-    input_of,
-    joining_of,
-    light_of,
-    masks_of,
-    names_of,
-    override,
-    sample_of,
-)
+from outcrop.cli_parsing import absolute, input_of, names_of, preprocess_of, recipe_of
+from outcrop.cli_search import search
 from outcrop.config import Input
 from outcrop.errors import Stopped
-from outcrop.reasons import DEFAULT, NDVI
-
-if TYPE_CHECKING:
-    pass
 
 
 class _Commands(typer.core.TyperGroup):
@@ -105,119 +69,75 @@ def _root(
         typer.echo(context.get_help())
 
 
+app.command()(search)
+
+
 @app.command("map")
+@grouped
 def map_(
     scenes: Scenes,
     out: Out,
-    recipe: RecipeName = config.DEFAULT_RECIPE,
-    reducer: Reducer = None,
-    clusterer: Clusterer = None,
-    units: Units = None,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
-    resolution: Resolution = None,
-    crs: Crs = None,
-    resampling: Resampling = None,
-    composite: Composite = None,
-    radiometry: Radiometry = None,
-    stack: Stack = None,
-    mask: Mask = None,
-    ndvi: Ndvi = None,
-    haze: Haze = None,
-    features: Features = None,
-    indices: Indices = None,
-    dem: Dem = None,
-    illumination: Illumination = None,
-    sun_azimuth: SunAzimuth = None,
-    sun_elevation: SunElevation = None,
-    like: Like = None,
-    seed: Seed = None,
-    sample: SampleSize = None,
-    device: Device = None,
-    threads: Threads = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
-    min_area: MinArea = None,
-    datetime: Datetime = None,
-    save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
-    title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-    checksum: Checksum = False,
+    *,
+    fitting: Fitting,
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
+    making: Making,
+    working: Working,
+    writing: Writing,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map the spectral units of a scene: fit a recipe to it and apply it."""
     log_to_stderr(quiet, verbose)
-    changed = override(
-        config.load_recipe(recipe),
-        input={
-            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-            **light_of(dem, sun_azimuth, sun_elevation),
-            **joining_of(composite, radiometry, stack),
-            **joining_of(composite, radiometry, stack),
-        },
-        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
-        features={"use": names_of(features, "--features")},
-        reducer=reducer,
-        clusterer=clusterer,
-        units=units,
-        run={"seed": seed, "sample": sample_of(sample), "device": device, "threads": threads,
-             "block": block, "like": absolute(like)},
-        products={"save_code": save_code or None, "title": title, "min_area": min_area,
-                  "datetime": datetime, "indices": names_of(indices, "--indices")},
-    )  # fmt: skip
+    recipe = recipe_of(reading, cleaning, lighting, fitting, working, making)
     from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
 
-    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+    with dask_pool(writing.scheduler, working.workers) as executor, Bars(quiet) as reporter:
         result = map_scenes(
-            scenes, changed, out,
-            overwrite=overwrite, resume=resume, checksum=checksum,
+            scenes, recipe, out,
+            overwrite=writing.overwrite, resume=writing.resume, checksum=writing.checksum,
             executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
 
 @app.command()
+@grouped
+def plan(
+    scenes: Scenes,
+    *,
+    fitting: Fitting,
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
+    making: Making,
+    working: Working,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what mapping a scene would take: blocks, memory, disk and time."""
+    log_to_stderr(quiet, verbose)
+    recipe = recipe_of(reading, cleaning, lighting, fitting, working, making)
+    from outcrop.planning import plan_run
+
+    found = plan_run(scenes, recipe, workers=working.workers or 0)
+    typer.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))
+
+
+@app.command()
+@grouped
 def fit(
     scenes: Scenes,
     out: Out,
-    recipe: RecipeName = config.DEFAULT_RECIPE,
-    reducer: Reducer = None,
-    clusterer: Clusterer = None,
-    units: Units = None,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
-    resolution: Resolution = None,
-    crs: Crs = None,
-    resampling: Resampling = None,
-    composite: Composite = None,
-    radiometry: Radiometry = None,
-    stack: Stack = None,
-    mask: Mask = None,
-    ndvi: Ndvi = None,
-    haze: Haze = None,
-    features: Features = None,
-    dem: Dem = None,
-    illumination: Illumination = None,
-    sun_azimuth: SunAzimuth = None,
-    sun_elevation: SunElevation = None,
-    like: Like = None,
-    seed: Seed = None,
-    sample: SampleSize = None,
-    device: Device = None,
-    threads: Threads = None,
-    workers: Workers = None,
+    *,
+    fitting: Fitting,
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
+    working: Working,
     scheduler: Scheduler = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -225,92 +145,50 @@ def fit(
 ) -> None:
     """Fit a recipe to a scene and keep the model, to apply it elsewhere."""
     log_to_stderr(quiet, verbose)
-    changed = override(
-        config.load_recipe(recipe),
-        input={
-            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-            **light_of(dem, sun_azimuth, sun_elevation),
-            **joining_of(composite, radiometry, stack),
-            **joining_of(composite, radiometry, stack),
-        },
-        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
-        features={"use": names_of(features, "--features")},
-        reducer=reducer,
-        clusterer=clusterer,
-        units=units,
-        run={
-            "seed": seed,
-            "sample": sample_of(sample),
-            "device": device,
-            "threads": threads,
-            "like": absolute(like),
-        },
-        products={},
-    )
+    recipe = recipe_of(reading, cleaning, lighting, fitting, working)
     from outcrop.cluster import dask_pool
     from outcrop.pipeline import fit_scenes
 
-    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+    with dask_pool(scheduler, working.workers) as executor, Bars(quiet) as reporter:
         model = fit_scenes(
-            scenes, changed, out, overwrite=overwrite, executor=executor, report=reporter
+            scenes, recipe, out, overwrite=overwrite, executor=executor, report=reporter
         )
     if not quiet:
         typer.echo(f"{len(model.numbers)} units fitted; model in {out}")
 
 
 @app.command()
+@grouped
 def apply(
     model: Annotated[Path, typer.Argument(help="Folder of a model or of a run.")],
     scenes: Scenes,
     out: Out,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
-    resolution: Resolution = None,
-    crs: Crs = None,
-    resampling: Resampling = None,
-    composite: Composite = None,
-    radiometry: Radiometry = None,
-    stack: Stack = None,
-    mask: Mask = None,
-    ndvi: Ndvi = None,
-    haze: Haze = None,
+    *,
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
     indices: Indices = None,
-    dem: Dem = None,
-    illumination: Illumination = None,
-    sun_azimuth: SunAzimuth = None,
-    sun_elevation: SunElevation = None,
-    threads: Threads = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
+    library: Library = None,
     datetime: Datetime = None,
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-    checksum: Checksum = False,
+    working: Working,
+    writing: Writing,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map a scene with a model that was fitted on another of the same bands."""
     log_to_stderr(quiet, verbose)
+    options = Input(**input_of(reading, lighting))
+    preprocess = preprocess_of(cleaning, lighting)
     from outcrop.cluster import dask_pool
     from outcrop.pipeline import apply_to_scenes
 
-    options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
-        **given(light_of(dem, sun_azimuth, sun_elevation)),
-        **given(joining_of(composite, radiometry, stack)),
-        **given(joining_of(composite, radiometry, stack)),
-    )
-    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+    with dask_pool(writing.scheduler, working.workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options,
-            preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
-            indices=names_of(indices, "--indices") or (),
-            threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
-            checksum=checksum, executor=executor, report=reporter,
+            model, scenes, out, options=options, preprocess=preprocess,
+            indices=names_of(indices, "--indices") or (), library=absolute(library),
+            datetime=datetime,
+            threads=working.threads, overwrite=writing.overwrite, resume=writing.resume,
+            checksum=writing.checksum, executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -324,7 +202,11 @@ def evaluate(
         str | None,
         typer.Option("--ignore", help="Reference values that are no class: 0,255."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Add the result to the run: its report, accuracy.json."),
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare a map with a reference: accuracy with units matched to classes, and more."""
     from outcrop.evaluation import evaluate as compare
@@ -332,6 +214,10 @@ def evaluate(
     path = map_path / "units.tif" if map_path.is_dir() else map_path
     values = None if ignore is None else [v.strip() for v in ignore.split(",") if v.strip()]
     result = compare(path, reference, field=field, ignore=values)
+    if report:
+        from outcrop.products.accuracy import add_accuracy
+
+        add_accuracy(path.parent, result.to_dict(), reference.name)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
 
 
@@ -340,35 +226,16 @@ app.command()(cli_compare.sample)
 
 
 @app.command()
-def info(
-    scenes: Scenes,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
-    resolution: Resolution = None,
-    crs: Crs = None,
-    resampling: Resampling = None,
-    composite: Composite = None,
-    radiometry: Radiometry = None,
-    stack: Stack = None,
-    mask: Mask = None,
-    ndvi: Ndvi = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@grouped
+def info(scenes: Scenes, *, reading: Reading, cleaning: Cleaning, as_json: AsJson = False) -> None:
     """Show what scenes are taken for: bands, wavelengths, quantity, grid, overlaps, data."""
+    preprocess = config.Preprocess(**preprocess_of(cleaning))
+    options = Input(**input_of(reading))
     from outcrop.describing import describe
     from outcrop.opening import open_sources
     from outcrop.quality import Masks
 
-    options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
-        **given(joining_of(composite, radiometry, stack)),
-    )
-    chosen = given(masks_of(mask, ndvi))
-    masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
+    masks = Masks(preprocess.mask, preprocess.ndvi)
     facts = describe(open_sources(scenes, options, masks))
     typer.echo(json.dumps(facts.to_dict(), indent=1) if as_json else str(facts))
 
@@ -412,20 +279,19 @@ def sensors() -> None:
 
 
 @app.command()
+@grouped
 def indices(
     scene: Annotated[
         str | None, typer.Argument(help="Say it for the bands of this scene.", show_default=False)
     ] = None,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: Reading,
+    as_json: AsJson = False,
 ) -> None:
     """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
+    options = Input(**input_of(reading))
     from outcrop.listing import index_list
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None, None, None)))
     found = index_list(scene, options)
     typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(index_lines(found)))
 

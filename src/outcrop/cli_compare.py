@@ -7,24 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from outcrop.cli_options import (
-    Aoi,
-    Bands,
-    Nodata,
-    Offset,
-    Overwrite,
-    Quiet,
-    Resume,
-    Scale,
-    Sensor,
-    Verbose,
-)
+from outcrop.cli_options import Overwrite, Quiet, Reading, Verbose, grouped
 from outcrop.cli_output import Bars, log_to_stderr
-from outcrop.cli_parsing import given, input_of
+from outcrop.cli_parsing import input_of
 from outcrop.config import Input
 from outcrop.errors import InputError, unknown_name
 
 
+@grouped
 def compare(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
     scenes: Annotated[
@@ -48,12 +38,8 @@ def compare(
     ignore: Annotated[
         str | None, typer.Option("--ignore", help="Reference values that are no class: 0,255.")
     ] = None,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
+    *,
+    reading: Reading,
     codes: Annotated[
         bool,
         typer.Option(help="Compare every reducer at equal code size too, raw and whitened."),
@@ -95,7 +81,9 @@ def compare(
         ),
     ] = 0,
     overwrite: Overwrite = False,
-    resume: Resume = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take over the finished cells of a comparison there.")
+    ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -124,9 +112,7 @@ def compare(
         subjects = preset_scenes(geology, pixels=pixels)
         contenders = preset_contenders(codes=codes)
     else:
-        options = Input(
-            **given(input_of(sensor, bands, scale, offset, nodata, aoi, None, None, None))
-        )
+        options = Input(**input_of(reading))
         subjects = _scenes(scenes or [], reference or [], options, field, ignore)
         contenders = find_recipes([r.strip() for r in recipes.split(",") if r.strip()])
         contenders += code_contenders(code_size) if codes else []

@@ -93,7 +93,7 @@ def describe(source: Source) -> Description:
     ranges = np.percentile(sample.rows, (1, 50, 99), axis=0).T
     return Description(
         name=source.name,
-        files=tuple(str(p) for p in file_paths(source)),
+        files=tuple(file_paths(source)),
         shape=(source.grid.shape[0], source.grid.shape[1]),
         crs=str(source.grid.crs) if source.grid.crs is not None else None,
         transform=tuple(source.grid.affine[:6]),

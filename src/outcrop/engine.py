@@ -27,6 +27,8 @@ from outcrop.source import Source, Window
 #: The unit of everything that is cut: samples and statistics are taken by tiles of this size,
 #: so that they are the same for every block size.
 TILE = 512
+#: Columns of a block of a striped file, unless blocks are larger than usual.
+WIDEST = 2048
 #: Bytes of input that may be in flight at once.
 IN_FLIGHT_BYTES = 512 * 2**20
 #: Bytes of decoded pixels that GDAL may keep in each process.
@@ -109,8 +111,9 @@ def cut(
     shape : sequence of int
         Rows and columns of the grid.
     size : int
-        Side of a core, a multiple of `TILE`. Striped files get full-width groups of
-        `TILE` rows, since a square block would decode every strip again.
+        Side of a core, a multiple of `TILE`. Striped files get groups of `TILE` rows, since a
+        square block would decode every strip again; full-width up to `WIDEST`, since memory
+        may not grow with the scene.
     halo : int
         Pixels around each core that are read too, cut at the edges of the grid.
     striped : bool
@@ -122,7 +125,8 @@ def cut(
         In row-major order; the cores tile the grid.
     """
     height, width = shape
-    tall, wide = (TILE, max(width, 1)) if striped else (size, size)
+    widest = max(WIDEST, size * size // TILE)
+    tall, wide = (TILE, max(1, min(width, widest))) if striped else (size, size)
     cores = [
         Window(row, col, min(tall, height - row), min(wide, width - col))
         for row in range(0, height, tall)

@@ -24,6 +24,10 @@ class SceneError(InputError):
     """A scene cannot be opened or read, or holds nothing to map."""
 
 
+class EmptyError(SceneError):
+    """A scene can be read and has no pixel with data in every band."""
+
+
 class RecipeError(InputError):
     """A recipe, or an option that overrides it, is not valid."""
 

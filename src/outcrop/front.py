@@ -63,11 +63,32 @@ class Front:
         features: NDArray[np.float32] = self.scaler.transform(self.columns(rows))
         return features
 
-    def __call__(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Turn bands (band, y, x) into features (feature, y, x), NaN where a band has none."""
+    def planes(self, data: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn bands (band, y, x) into scaled features (feature, y, x), not smoothed.
+
+        To the bit what `scaled` gives. Missing values stay missing; where a pixel misses some,
+        its other features mean nothing.
+        """
+        if self.compressor is None and not self.columns.indices:
+            bands = [self.columns.plane(p, b) for b, p in enumerate(data)]
+            return np.stack([self.scaler.plane(p, b) for b, p in enumerate(bands)])
         mask = valid_mask(data)
-        cube = np.full((*mask.shape, self.width), np.nan, np.float32)
+        out = np.full((self.width, *mask.shape), np.nan, np.float32)
         if mask.any():
-            cube[mask] = self.scaled(np.ascontiguousarray(data[:, mask].T))
-            cube = self.smoother(cube)
-        return cube.transpose(2, 0, 1)
+            out[:, mask] = self.scaled(np.ascontiguousarray(data[:, mask].T)).T
+        return out
+
+    def __call__(self, data: NDArray[np.float32], rows: slice | None = None) -> NDArray[np.float32]:
+        """Turn bands (band, y, x) into features (feature, y, x), or those of some rows.
+
+        As `planes`, smoothed.
+        """
+        features: NDArray[np.float32] = self.smoother(self.planes(data), rows)
+        return features
+
+    def at(
+        self, data: NDArray[np.float32], row: NDArray[np.intp], col: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Return the features of some pixels with data in bands (band, y, x), as rows (n, d)."""
+        features: NDArray[np.float32] = self.smoother.at(self.planes(data), row, col)
+        return features

@@ -79,6 +79,11 @@ class Model:
         columns = Columns.of(self.recipe, self.bands)
         return Front(columns, self.scaler, self.smoother, self.compressor)
 
+    @property
+    def width(self) -> int:
+        """Columns of a code."""
+        return int(vars(self.reducer)["n_components_"])
+
     def codes(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reduce features (n, columns), as `front` gives them, to codes (n, d)."""
         codes: NDArray[np.float32] = self.reducer.transform(features)
@@ -309,7 +314,7 @@ def fit_model(
     seed = recipe.run.seed
     if reducer is None:
         reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device)
-        beside = {"neighbours": features.neighbours} if _needs_neighbours(reducer) else {}
+        beside = {"neighbours": features.neighbours} if needs_neighbours(recipe) else {}
         reducer = _fitted(reducer, recipe.reducer, features.rows, **beside)
     clusterer = _build(CLUSTERERS, recipe.clusterer, seed)
     clusterer = _fitted(clusterer, recipe.clusterer, reducer.transform(features.rows))
@@ -345,8 +350,9 @@ def _build(table: Registry, step: Step, seed: int, **extra: Any) -> Estimator:
     return estimator
 
 
-def _needs_neighbours(estimator: Estimator) -> bool:
-    return bool(getattr(estimator, "needs_neighbours", False))
+def needs_neighbours(recipe: Recipe) -> bool:
+    """Tell whether a recipe's reducer is fitted on neighbours besides rows."""
+    return bool(getattr(REDUCERS.load(recipe.reducer.name), "needs_neighbours", False))
 
 
 def _fitted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from outcrop.radiometry import RADIOMETRIES, match
 from outcrop.sensors.generic import open_raster
 from outcrop.sensors.products import recognise
 from outcrop.source import Source
+from outcrop.stac.document import documents_of
 from outcrop.stack import by_bands, stack
 
 
@@ -44,10 +45,12 @@ def open_sources(
     masks: Masks | None = None,
     haze: str = "none",
     seed: int = 0,
+    light: Callable[[Source], Source] | None = None,
 ) -> Source:
     """Open one scene, or several as a mosaic on one grid, cut to the area of interest.
 
-    Each scene's haze is its own, and is estimated on the whole of it.
+    Each scene's haze is its own, and is estimated on the whole of it. So is the light on its
+    slopes; see `combine`.
     """
     options, masks = options or Input(), masks or Masks()
     if not scenes:
@@ -55,12 +58,17 @@ def open_sources(
     if options.stack:
         opened = _open_each(scenes, options, masks, haze)
     else:
-        opened = [_open(scene, options, masks, haze) for scene in scenes]
-    source = combine(opened, options, seed)
+        opened = [part for scene in scenes for part in _open(scene, options, masks, haze)]
+    source = combine(opened, options, seed, light)
     return clip(source, options.aoi) if options.aoi else source
 
 
-def combine(sources: Sequence[Source], options: Input, seed: int = 0) -> Source:
+def combine(
+    sources: Sequence[Source],
+    options: Input,
+    seed: int = 0,
+    light: Callable[[Source], Source] | None = None,
+) -> Source:
     """Make one source of several: on one grid, of one radiometry, composed, sensors stacked.
 
     Parameters
@@ -70,6 +78,9 @@ def combine(sources: Sequence[Source], options: Input, seed: int = 0) -> Source:
         ``crs``, ``resolution``, ``resampling``, ``composite``, ``radiometry`` and ``stack``.
     seed : int
         Of the samples by which radiometries are matched.
+    light : callable, optional
+        Takes the light on slopes out of a scene. It is given each by itself, on the common grid
+        and before any two are compared: every date has its own sun.
 
     Raises
     ------
@@ -82,6 +93,8 @@ def combine(sources: Sequence[Source], options: Input, seed: int = 0) -> Source:
         for other in sources[1:]:
             require_same_bands(sources[0], other)
     aligned = align(sources, target)
+    if light is not None:
+        aligned = [light(source) for source in aligned]
     groups = by_bands(aligned) if options.stack else [aligned]
     labels = options.bands if options.stack else None
     return stack([_one(group, options, seed) for group in groups], labels)
@@ -121,10 +134,21 @@ def _open_each(scenes: Sequence[str], options: Input, masks: Masks, haze: str) -
     sensors = named * len(scenes) if len(named) == 1 else named
     # The bands are chosen of all together, once they are.
     each = [replace(options, sensor=sensor or None, bands=None) for sensor in sensors]
-    return [_open(scene, own, masks, haze) for scene, own in zip(scenes, each, strict=True)]
+    return [
+        part
+        for scene, own in zip(scenes, each, strict=True)
+        for part in _open(scene, own, masks, haze)
+    ]
 
 
-def _open(scene: str, options: Input, masks: Masks, haze: str) -> Source:
-    product = recognise(scene)
-    source = product.open(options, masks) if product else open_raster(scene, options)
-    return with_masks(with_haze(source, haze), masks)
+def _open(scene: str, options: Input, masks: Masks, haze: str) -> list[Source]:
+    """Open what one argument names: several sources where it is a list of STAC items."""
+    listed = documents_of(scene)
+    if listed is not None:
+        from outcrop.stac.reader import open_item
+
+        sources: list[Source] = [open_item(item, options, masks) for item in listed]
+    else:
+        product = recognise(scene)
+        sources = [product.open(options, masks) if product else open_raster(scene, options)]
+    return [with_masks(with_haze(source, haze), masks) for source in sources]

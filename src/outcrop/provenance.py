@@ -49,16 +49,17 @@ def collect(
     }
 
 
-def _named(recipe: Recipe) -> list[Path]:
-    return [Path(p) for p in (recipe.input.aoi, recipe.run.like) if p]
+def _named(recipe: Recipe) -> list[str]:
+    return [p for p in (recipe.input.aoi, recipe.run.like) if p]
 
 
-def _file(path: Path, checksum: bool) -> dict[str, Any]:
+def _file(name: str, checksum: bool) -> dict[str, Any]:
+    path = Path(name)
     if not path.is_file():
-        return {"path": str(path)}
+        return {"path": name}
     with path.open("rb") as stream:
         facts: dict[str, Any] = {
-            "path": str(path),
+            "path": name,
             "bytes": path.stat().st_size,
             "head_sha256": hashlib.sha256(stream.read(HEAD)).hexdigest(),
         }

@@ -22,7 +22,7 @@ KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "run.toml",
         "[provenance]",
         ("units.*", "code.*", "mask.*", "confidence.*", "indices.*", "legend.json", "metrics.json",
-         "model", "map.png", "report.html", "item.json"),
+         "model", "map.png", "report.html", "item.json", "accuracy.json"),
     ),
     "model": ("model.json", '"estimators"', ("model.safetensors",)),
     "scene": ("simulation.json", '"outcrop"', ("scene.*", "truth.*")),

@@ -115,8 +115,8 @@ class QualitySource(SourceOver):
         What it was recognised as; empty for a plain raster.
     notes : tuple of str
         What the user should know of it.
-    paths : tuple of Path
-        Files besides those of the bands that provenance lists.
+    paths : tuple of Path or str
+        Files and addresses besides those of the bands that provenance lists.
     sun : Sun or None
         Where the sun stood, by the metadata.
     relief : str
@@ -130,7 +130,7 @@ class QualitySource(SourceOver):
     masks: Masks = Masks()
     product: str = ""
     notes: tuple[str, ...] = ()
-    paths: tuple[Path, ...] = ()
+    paths: tuple[Path | str, ...] = ()
     sun: Sun | None = None
     relief: str = ""
     toa: bool = False

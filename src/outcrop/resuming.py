@@ -49,7 +49,7 @@ def request(
     settings |= dict(extra or {})
     settings = json.loads(json.dumps(settings))
     text = json.dumps(settings, sort_keys=True)
-    named = [Path(p) for p in (recipe.input.aoi, recipe.run.like) if p]
+    named = [p for p in (recipe.input.aoi, recipe.run.like) if p]
     return {
         "format": FORMAT,
         "versions": versions(),
@@ -59,13 +59,13 @@ def request(
     }
 
 
-def fingerprint(path: Path) -> dict[str, Any]:
+def fingerprint(name: str | Path) -> dict[str, Any]:
     """Return path, size and time of change of an input; of an archive, those of the archive."""
-    text = path.as_posix()
+    text, path = Path(name).as_posix(), Path(name)
     inner = re.search(r"/vsi(?:zip|tar|gzip)/\{(.+?)\}", text)
     file = Path(inner[1]) if inner else path
     if not file.is_file():  # on another machine, or in an object store
-        return {"path": text}
+        return {"path": str(name)}
     facts = file.stat()
     return {
         "path": text if inner else str(path.absolute()),

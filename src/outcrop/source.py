@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop import remote
 from outcrop.errors import SceneError
 from outcrop.gcps import Gcps
 from outcrop.reasons import CLEAR, FILL
@@ -152,11 +152,17 @@ def open_quietly(path: str) -> Any:
     """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
+    from rasterio.io import DatasetReader
 
     warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
     # In an Env GDAL warns through logging and not on stderr; and nothing is written beside a
     # compressed archive.
-    with rasterio.Env(CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"):
+    foreign = remote.is_remote(path)
+    with rasterio.Env(
+        CPL_VSIL_GZIP_WRITE_PROPERTIES="NO", **(remote.settings() if foreign else {})
+    ):
+        if foreign and not path.endswith(".vrt"):  # unless it was asked for
+            return DatasetReader(path, driver=list(remote.PLAIN_FORMATS))
         return rasterio.open(path)
 
 
@@ -215,13 +221,21 @@ class RasterSource:
         from rasterio.errors import RasterioError
         from rasterio.windows import Window as RasterWindow
 
-        dataset = self._dataset(path)
         where = RasterWindow(window.col, window.row, window.width, window.height)
+
+        def load(opened: str) -> tuple[Any, Any]:
+            try:
+                dataset = self._dataset(opened)
+                raw = dataset.read([f.index for f in files], window=where)
+                flags = dataset.mask_flag_enums[files[0].index - 1]
+                masked = self.masked and MaskFlags.per_dataset in flags
+                return raw, dataset.dataset_mask(window=where) > 0 if masked else None
+            except (RasterioError, OSError):
+                self._open.__dict__.pop(opened, None)
+                raise
+
         try:
-            raw = dataset.read([f.index for f in files], window=where)
-            flags = dataset.mask_flag_enums[files[0].index - 1]
-            masked = self.masked and MaskFlags.per_dataset in flags
-            inside = dataset.dataset_mask(window=where) > 0 if masked else None
+            raw, inside = remote.once_more(path, load) if remote.is_remote(path) else load(path)
         except (RasterioError, OSError) as error:
             last = window.row + window.height - 1
             raise SceneError(
@@ -291,15 +305,37 @@ def leaves(source: Any) -> Iterator[Any]:
             yield from leaves(base)
 
 
-def file_paths(source: Source) -> Iterator[Path]:
-    """Every file that a source reads, once each, for provenance."""
+def replaced(source: Any, change: Callable[[Any], Any]) -> Any:
+    """Put other sources in the place of some that a source is put together from.
+
+    Parameters
+    ----------
+    source : Source
+    change : callable
+        Returns what is to stand in the place of a source, or the source itself to look below it.
+    """
+    new = change(source)
+    if new is not source:
+        return new
+    if (base := getattr(source, "base", None)) is not None:
+        below = replaced(base, change)
+        return source if below is base else replace(source, base=below)
+    if parts := getattr(source, "parts", ()):
+        changed = tuple((replaced(part, change), *place) for part, *place in parts)
+        same = all(a[0] is b[0] for a, b in zip(changed, parts, strict=True))
+        return source if same else replace(source, parts=changed)
+    return source
+
+
+def file_paths(source: Source) -> Iterator[str]:
+    """Every file that a source reads, or its address, once each, for provenance."""
     seen: dict[str, None] = {}
     for leaf in leaves(source):
         files = leaf.files if isinstance(leaf, RasterSource) else ()
         seen |= dict.fromkeys(
             [f.path for f in files] + [str(p) for p in getattr(leaf, "paths", ())]
         )
-    yield from (Path(p) for p in seen)
+    yield from dict.fromkeys(remote.plain(path) for path in seen)
 
 
 def notes_of(source: Source) -> list[str]:

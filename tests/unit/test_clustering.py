@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_t
 from sklearn.metrics import (
     calinski_harabasz_score,
     davies_bouldin_score,
@@ -14,6 +15,7 @@ from outcrop.clustering import selection
 from outcrop.clustering.kmeans import KMeans, inertia, nearest
 from outcrop.clustering.mixture import Mixture
 from outcrop.clustering.selection import Candidate, Subsample, distinct_rows, elbow, silhouette
+from outcrop.clustering.student import StudentMixture
 
 
 def scattered(n=400, seed=0):
@@ -62,7 +64,8 @@ def test_silhouette_of_a_row_alone_and_of_equal_rows():
 def test_scores_of_a_candidate():
     rows, labels = labelled()
     scores = Subsample(rows, 1000, np.random.default_rng(0)).score(Candidate(labels, 7.0, None))
-    assert scores == {
+    mixtures = {"net_likelihood": None, "stability": None}  # which this is not
+    assert scores == mixtures | {
         "inertia": 7.0,
         "silhouette": pytest.approx(silhouette_score(rows, labels), abs=1e-6),
         "calinski_harabasz": pytest.approx(calinski_harabasz_score(rows, labels)),
@@ -70,7 +73,7 @@ def test_scores_of_a_candidate():
         "bic": None,
     }
     one = Subsample(rows, 1000, np.random.default_rng(0)).score(Candidate(0 * labels, 7.0, 3.0))
-    assert one == {"inertia": 7.0, "silhouette": None, "calinski_harabasz": None,
+    assert one == mixtures | {"inertia": 7.0, "silhouette": None, "calinski_harabasz": None,
                    "davies_bouldin": None, "bic": 3.0}  # fmt: skip
 
 
@@ -109,6 +112,41 @@ def test_select_falls_back_on_the_best_silhouette():
     found = candidates({2: 50, 3: 40, 4: 30, 5: 20}, good=3)
     assert found["chosen"] == 3
     assert found["rule"] == "best silhouette, as kneedle found no elbow"
+
+
+def test_select_takes_the_best_net_likelihood_and_stops_looking():
+    rows = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    sample, asked = Subsample(rows, 60, np.random.default_rng(0)), []
+
+    def cluster(k):
+        asked.append(k)
+        net = -abs(k - 5.0)
+        return Candidate(np.arange(60, dtype=np.int32) % k, 100 / k, None, net, 0.5)
+
+    found = selection.select(sample, range(2, 21), cluster)
+    assert (found["chosen"], found["rule"]) == (5, "held-out likelihood, less the price of a unit")
+    assert asked == found["k"] == list(range(2, 5 + selection.PATIENCE + 1))
+    assert len(found["stability"]) == len(found["inertia"]) == len(asked)
+
+
+def test_the_price_decides_how_many_units():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4000, 3)).astype(np.float32) + np.repeat(np.arange(8), 500)[:, None]
+    found = [
+        StudentMixture(price=price, random_state=0).fit(rows).n_units_ for price in (0.0, 0.01, 0.5)
+    ]
+    assert found[0] >= found[1] >= found[2] == 2
+
+
+def test_the_held_out_likelihood_is_that_of_the_densities():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_t(4, size=(400, 2)).astype(np.float32)
+    model = StudentMixture(n_units=2, random_state=0).fit(rows)
+    density = 0.0
+    for weight, mean, factor in zip(model.weights_, model.means_, model.factors_, strict=True):
+        shape = np.linalg.inv(factor @ factor.T)
+        density += weight * multivariate_t(mean, shape, df=model.freedom).pdf(rows)
+    assert model._log_likelihood(rows) == pytest.approx(np.log(density).mean())
 
 
 def test_distinct_rows_beyond_the_first():

@@ -1,15 +1,20 @@
 """Scaling by logarithms, noise from neighbours, smoothing, and MNF."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from outcrop.errors import InputError
+from outcrop.features.columns import Columns
+from outcrop.front import Front
 from outcrop.noise import noise_covariance, noise_whitening
 from outcrop.preprocess.log import LogScaler
+from outcrop.preprocess.scale import MinMaxScaler, NoScaler, StandardScaler
 from outcrop.reduction.mnf import MNF
-from outcrop.sample import draw
+from outcrop.sample import draw, prepared
 from outcrop.sensors import Band
 from outcrop.smoothing.bilateral import Bilateral
 from outcrop.source import ArraySource
@@ -84,9 +89,13 @@ def fitted(cube, **params):
     return Bilateral(**params).fit(sample.rows, neighbours=sample.neighbours)
 
 
+def apply(smoother, cube):
+    return smoother(np.ascontiguousarray(cube.transpose(2, 0, 1))).transpose(1, 2, 0)
+
+
 def test_smoothing_takes_grain_and_leaves_contacts():
     cube, truth = stripes(sd=(0.1, 0.1))
-    smooth = fitted(cube)(cube)
+    smooth = apply(fitted(cube), cube)
     for unit in (0, 1):
         assert smooth[truth == unit].std(axis=0).max() < 0.5 * cube[truth == unit].std(axis=0).min()
     step = smooth[:, 15].mean(axis=0) - smooth[:, 14].mean(axis=0)
@@ -98,21 +107,21 @@ def test_smoothing_keeps_no_data_and_takes_nothing_from_it():
     smoother = fitted(cube)
     holes = np.random.default_rng(1).random(cube.shape[:2]) < 0.2
     cube[holes, 0] = np.nan
-    smooth = smoother(cube)
+    smooth = apply(smoother, cube)
     np.testing.assert_array_equal(np.isnan(smooth).any(axis=2), holes)
     cube[holes, 1] = 1e9
-    np.testing.assert_array_equal(smoother(cube)[~holes], smooth[~holes])
+    np.testing.assert_array_equal(apply(smoother, cube)[~holes], smooth[~holes])
 
 
 def test_smoothing_in_blocks():
     cube, _ = stripes()
     cube[np.random.default_rng(1).random(cube.shape[:2]) < 0.1] = np.nan
     smoother = fitted(cube, radius=3)
-    whole = smoother(cube)
+    whole = apply(smoother, cube)
     for top, left in ((0, 0), (30, 40), (50, 10)):
         y, x = max(0, top - smoother.halo), max(0, left - smoother.halo)
         end = slice(y, top + 30 + smoother.halo), slice(x, left + 30 + smoother.halo)
-        part = smoother(cube[end])[top - y : top - y + 30, left - x : left - x + 30]
+        part = apply(smoother, cube[end])[top - y : top - y + 30, left - x : left - x + 30]
         np.testing.assert_array_equal(part, whole[top : top + 30, left : left + 30])
 
 
@@ -151,3 +160,71 @@ def test_mnf_without_neighbours_is_pca_of_standardised_columns():
 def test_mnf_out_of_range():
     with pytest.raises(InputError, match="n_components is 0"):
         MNF(n_components=0).fit(np.eye(3))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_smoothing_is_the_plain_bilateral_filter(seed):
+    rng = np.random.default_rng(seed)
+    cube, _ = stripes((14, 23), seed=seed)
+    cube = np.dstack([cube, rng.normal(size=(14, 23, 4))]).astype(np.float32)  # six: five and one
+    cube[rng.random(cube.shape[:2]) < 0.2, 1] = np.nan
+    smoother = fitted(cube, radius=2, strength=0.9)
+    expected = np.full_like(cube, np.nan)
+    valid = np.isfinite(cube).all(axis=2)
+    guide = np.full(cube.shape, np.nan)
+    for y, x in np.argwhere(valid):
+        near = np.s_[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
+        guide[y, x] = (cube[near][valid[near]] @ smoother.whitening_).mean(axis=0)
+    for y, x in np.argwhere(valid):
+        near = np.s_[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
+        apart = ((guide[near][valid[near]] - guide[y, x]) ** 2).mean(axis=1)
+        weights = np.exp(-apart / (2 * 0.9**2))
+        expected[y, x] = weights @ cube[near][valid[near]] / weights.sum()
+    np.testing.assert_allclose(apply(smoother, cube), expected, atol=1e-5)
+
+
+def test_smoothing_some_rows_or_pixels_gives_the_same_bits():
+    cube, _ = stripes((40, 300))
+    cube[np.random.default_rng(2).random(cube.shape[:2]) < 0.1] = np.nan
+    smoother = fitted(cube)
+    planes = np.ascontiguousarray(cube.transpose(2, 0, 1))
+    whole = smoother(planes)
+    np.testing.assert_array_equal(smoother(planes, slice(7, 19)), whole[:, 7:19])
+    row, col = np.nonzero(np.isfinite(whole).all(axis=0))
+    np.testing.assert_array_equal(smoother.at(planes, row, col), whole[:, row, col].T)
+
+
+def test_planes_are_scaled_as_rows_are():
+    rng = np.random.default_rng(0)
+    data = rng.uniform(-0.1, 1, (3, 20, 30)).astype(np.float32)
+    rows = data.reshape(3, -1).T
+    for kind in (LogScaler, StandardScaler, MinMaxScaler, NoScaler):
+        scaler = kind().fit(rows)
+        made = np.stack([scaler.plane(p, b) for b, p in enumerate(data)])
+        np.testing.assert_array_equal(made.reshape(3, -1).T, scaler.transform(rows))
+
+
+def test_the_features_of_a_sample_are_those_of_the_scene():
+    rng = np.random.default_rng(0)
+    data = rng.uniform(0.1, 1, (3, 530, 40)).astype(np.float32)
+    data[1, rng.random(data.shape[1:]) < 0.2] = np.nan
+    grid = GeoBox(data.shape[1:], Affine.identity(), None)
+    source = ArraySource("s", grid, tuple(Band(f"b{i}") for i in range(3)), data)
+    sample = draw([source], 300)
+    scaler = LogScaler().fit(sample.rows)
+    smoother = Bilateral(radius=2).fit(scaler.transform(sample.rows))
+    front = Front(Columns("none", 3, clipped=(1,)), scaler, smoother)
+    whole = front(data)
+    _, row, col = sample.positions.T
+    for striped in (False, True):
+        made = prepared(replace(source, striped=striped), sample, front, neighbours=True)
+        np.testing.assert_array_equal(made.rows, whole[:, row, col].T)
+        known = np.isfinite(sample.neighbours).all(axis=1)
+        np.testing.assert_array_equal(np.isfinite(made.neighbours).all(axis=1), known)
+        beside = np.where(known[:, None], made.neighbours, 0)
+        right, below = (
+            np.pad(whole, ((0, 0), (0, 1), (0, 1)))[:, row + v, col + u].T
+            for v, u in ((0, 1), (1, 0))
+        )
+        same = (beside == right).all(axis=1) | (beside == below).all(axis=1)
+        assert same[known].all()

@@ -40,6 +40,6 @@ def test_like_takes_over_the_interpretation(filled):
 def test_the_report_has_columns_for_what_is_filled_in_only(filled):
     before, after = ((f / "report.html").read_text("utf-8") for f in filled)
     assert "Lithology" not in before
-    assert '<th class="l">Lithology</th>' in after
-    assert '<td class="l">mudstone</td>' in after
-    assert '<th class="l">Age</th>' not in after
+    assert '<th scope="col" class="l">Lithology</th>' in after
+    assert '<td class="l wrap">mudstone</td>' in after
+    assert '<th scope="col" class="l">Age</th>' not in after

@@ -25,6 +25,10 @@ def plain(labels, evidence, numbers, strength, updates):
     return now
 
 
+def planes(evidence):
+    return np.ascontiguousarray(evidence.transpose(2, 0, 1))
+
+
 def scene(seed, shape=(40, 33), units=5, empty=0.15):
     rng = np.random.default_rng(seed)
     numbers = np.sort(rng.choice(np.arange(1, 255), units, replace=False)).astype(np.uint8)
@@ -40,7 +44,7 @@ def scene(seed, shape=(40, 33), units=5, empty=0.15):
 def test_equals_a_plain_one(seed, strength):
     labels, evidence, numbers = scene(seed)
     before = labels.copy()
-    refined = Potts(strength, 4)(labels, evidence, numbers)
+    refined = Potts(strength, 4)(labels, planes(evidence), numbers)
     np.testing.assert_array_equal(refined, plain(labels, evidence, numbers, strength, 4))
     np.testing.assert_array_equal(labels, before)
     np.testing.assert_array_equal(refined == 0, labels == 0)
@@ -51,13 +55,13 @@ def test_equals_a_plain_one(seed, strength):
 def test_blocks_with_their_halo_make_the_whole():
     labels, evidence, numbers = scene(9, (70, 90))
     step = Potts(1.0, 6)
-    whole = step(labels, evidence, numbers)
+    whole = step(labels, planes(evidence), numbers)
     made = np.zeros_like(whole)
     for top in range(0, 70, 32):
         for left in range(0, 90, 32):
             y, x = max(0, top - step.halo), max(0, left - step.halo)
             cut = slice(y, top + 32 + step.halo), slice(x, left + 32 + step.halo)
-            part = step(labels[cut], evidence[cut], numbers)
+            part = step(labels[cut], planes(evidence[cut]), numbers)
             made[top : top + 32, left : left + 32] = part[
                 top - y : top - y + 32, left - x : left - x + 32
             ]
@@ -70,10 +74,10 @@ def test_worked_case():
     evidence[1, 1] = [-6, 0]
     numbers = np.array([1, 2], np.uint8)
     # Four straight and three diagonal neighbours: 4 + 3 / √2 = 6.12 for unit 1.
-    assert Potts(1.0, 1)(labels, evidence, numbers)[1, 1] == 1
-    assert Potts(0.9, 1)(labels, evidence, numbers)[1, 1] == 2
+    assert Potts(1.0, 1)(labels, planes(evidence), numbers)[1, 1] == 1
+    assert Potts(0.9, 1)(labels, planes(evidence), numbers)[1, 1] == 2
     evidence[1, 1] = 0
-    assert Potts(0.0, 1)(labels, evidence, numbers)[1, 1] == 1  # a tie
+    assert Potts(0.0, 1)(labels, planes(evidence), numbers)[1, 1] == 1  # a tie
 
 
 @pytest.mark.parametrize("params", [
@@ -87,7 +91,7 @@ def test_parameters_out_of_range(params):
 
 def test_what_does_not_fit_is_refused():
     labels, evidence, numbers = scene(1)
-    with pytest.raises(InputError, match=r"it takes \(y, x, units\)"):
-        Potts()(labels, evidence[..., :2], numbers)
+    with pytest.raises(InputError, match=r"it takes \(units, y, x\)"):
+        Potts()(labels, planes(evidence[..., :2]), numbers)
     with pytest.raises(InputError, match="none of the units"):
-        Potts()(np.full_like(labels, 255), evidence, numbers)
+        Potts()(np.full_like(labels, 255), planes(evidence), numbers)

@@ -88,3 +88,11 @@ def test_no_valid_pixel_names_the_empty_band():
     src.data[:] = np.nan
     with pytest.raises(SceneError, match="no pixel has data"):
         draw([src], 10)
+
+
+def test_one_full_tile_among_empty_ones_gives_all_that_is_wanted():
+    data = np.full((2, 512, 512 * 64), np.nan, "f4")
+    data[:, :, 512:1024] = np.arange(512 * 512).reshape(512, 512)
+    grid = GeoBox(data.shape[1:], Affine.identity(), None)
+    sample = draw([ArraySource("s", grid, (Band("a"), Band("b")), data)], 5000)
+    assert len(np.unique(sample.rows[:, 0])) == 5000

@@ -69,3 +69,22 @@ def test_it_is_fitted_on_a_part_of_many_rows():
 def test_out_of_range(params):
     with pytest.raises(InputError, match=r"freedom is .* and pooling"):
         StudentMixture(2, **params).fit(sheets(100)[0])
+
+
+@pytest.mark.parametrize("width", [3, 32, 37])
+def test_whole_rasters_are_what_rows_are(width):
+    rng = np.random.default_rng(width)
+    rows = np.concatenate([rng.normal(i, 0.2 + 0.1 * i, (300, 4)) for i in range(5)])
+    fitted = StudentMixture(5, random_state=0).fit(rows.astype(np.float32))
+    planes = rng.normal(2, 2, (4, 11, width)).astype(np.float32)
+    evidence = np.empty((5, 11, width), np.float32)
+    units = fitted.planes(planes, evidence)
+    flat = planes.reshape(4, -1).T
+    expected = fitted.evidence(flat)
+    made = evidence.reshape(5, -1).T
+    made = made - made.max(axis=1, keepdims=True)
+    np.testing.assert_allclose(made, expected, atol=2e-3, rtol=1e-4)
+    unclear = np.sort(expected, axis=1)[:, -2] > -1e-3
+    same = units.ravel() == fitted.predict(flat)
+    assert (same | unclear).all()
+    np.testing.assert_array_equal(fitted.planes(planes), units)

@@ -126,14 +126,22 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
 
     def _select(self, sample: Subsample, rng: np.random.Generator) -> dict[str, Any]:
         selection.check_distinct(sample.rows, self.min_units)
-        most = min(self.max_units, selection.distinct_rows(sample.rows, self.max_units))
-        numbers = range(self.min_units, most + 1)
+        most = min(self.max_units, self._most(sample))
+        numbers = range(self.min_units, max(most, self.min_units) + 1)
         seeds = {k: _seed(rng) for k in numbers}
         return selection.select(
             sample,
             numbers,
-            lambda k: self._trained(sample.rows, k, seeds[k])._candidate(sample.rows),
+            lambda k: self._compared(sample, k, seeds[k]),
         )
+
+    def _most(self, sample: Subsample) -> int:
+        """Return how many units the subsample can be clustered into."""
+        return selection.distinct_rows(sample.rows, self.max_units)
+
+    def _compared(self, sample: Subsample, n_units: int, seed: int) -> Candidate:
+        """Return the candidate that stands for a number of units."""
+        return self._trained(sample.rows, n_units, seed)._candidate(sample.rows)
 
     def _trained(self, rows: Rows, n_units: int, seed: int) -> Self:
         """Return another of the same parameters with so many units."""

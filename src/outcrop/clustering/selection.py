@@ -1,4 +1,4 @@
-"""How many units: scores of a range of numbers, and the elbow among them."""
+"""How many units: scores of a range of numbers, and two rules to choose among them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from outcrop.errors import InputError
 MIN_UNITS, MAX_UNITS = 2, 254
 #: Rows for the silhouette, whose time and memory grow with the square of their number.
 SILHOUETTE_ROWS = 5000
-SCORES = ("inertia", "silhouette", "calinski_harabasz", "davies_bouldin", "bic")
+SCORES = (
+    "net_likelihood", "stability",
+    "inertia", "silhouette", "calinski_harabasz", "davies_bouldin", "bic",
+)  # fmt: skip
+#: Numbers without a better one after which `select` looks no further.
+PATIENCE = 6
 
 Rows = NDArray[np.float32]
 
@@ -25,12 +30,17 @@ class Candidate(NamedTuple):
     """A clustering of the rows that the numbers of units are compared on.
 
     ``inertia`` is the sum of squared distances to the nearest centre of k-means, and ``bic``
-    the Bayesian information criterion of a mixture, None for k-means.
+    the Bayesian information criterion of a mixture. ``net_likelihood`` is what a mixture fitted
+    on one half of the rows makes of the other, the mean log density of both ways, less the price
+    of its units; ``stability`` the adjusted Rand index between what the two halves' mixtures
+    make of all rows. None where a clusterer has no such thing.
     """
 
     labels: NDArray[np.int32]
     inertia: float
-    bic: float | None
+    bic: float | None = None
+    net_likelihood: float | None = None
+    stability: float | None = None
 
 
 def check_units(name: str, value: object) -> int:
@@ -88,12 +98,17 @@ class Subsample:
         some = self.rows[self._some]
         self._distances: Rows = np.asarray(pairwise_distances(some), np.float32)
 
+    def halves(self) -> tuple[Rows, Rows]:
+        """Return every second row and the others: as the rows were drawn, two samples."""
+        return self.rows[::2], self.rows[1::2]
+
     def score(self, candidate: Candidate) -> dict[str, float | None]:
         """Return the scores of a clustering of the rows, None where one is not defined."""
         labels, scores = candidate.labels, dict.fromkeys(SCORES, None)
         result: dict[str, float | None] = {**scores, "inertia": float(candidate.inertia)}
-        if candidate.bic is not None:
-            result["bic"] = float(candidate.bic)
+        for name in ("bic", "net_likelihood", "stability"):
+            value = getattr(candidate, name)
+            result[name] = None if value is None else float(value)
         if 2 <= len(np.unique(labels)) < len(labels):
             result["calinski_harabasz"] = float(calinski_harabasz_score(self.rows, labels))
             result["davies_bouldin"] = float(davies_bouldin_score(self.rows, labels))
@@ -148,8 +163,9 @@ def select(
 ) -> dict[str, Any]:
     """Choose a number of units.
 
-    It is the elbow of the inertia by kneedle; where the curve has none, the number with the
-    best silhouette.
+    Where the candidates have one, it is the number with the best net likelihood, and no more
+    numbers are looked at once `PATIENCE` of them in a row were no better. Without, it is the
+    elbow of the inertia by kneedle; where that curve has none, the best silhouette.
 
     Parameters
     ----------
@@ -163,16 +179,32 @@ def select(
     Returns
     -------
     dict
-        ``k`` (the candidates), a list for each of `SCORES` (``bic`` None but for mixtures),
-        ``chosen`` and ``rule``.
+        ``k`` (the candidates), a list for each of `SCORES` (None for what the clusterer has
+        not), ``chosen`` and ``rule``.
     """
-    scores = [sample.score(cluster(k)) for k in numbers]
-    curves = _curves(numbers, scores)
+    candidates = _until_worse(cluster, numbers)
+    numbers = numbers[: len(candidates)]
+    curves = _curves(numbers, [sample.score(candidate) for candidate in candidates])
+    if curves["net_likelihood"] is not None:
+        net = [-np.inf if v is None else v for v in curves["net_likelihood"]]
+        rule = "held-out likelihood, less the price of a unit"
+        return {**curves, "chosen": numbers[int(np.argmax(net))], "rule": rule}
     chosen, rule = elbow(numbers, curves["inertia"]), "elbow of the inertia by kneedle"
     if chosen is None:
-        best = [-np.inf if s is None else s for s in curves["silhouette"]]
-        chosen, rule = numbers[int(np.argmax(best))], "best silhouette, as kneedle found no elbow"
+        scores = [-np.inf if s is None else s for s in curves["silhouette"]]
+        chosen, rule = numbers[int(np.argmax(scores))], "best silhouette, as kneedle found no elbow"
     return {**curves, "chosen": chosen, "rule": rule}
+
+
+def _until_worse(cluster: Callable[[int], Candidate], numbers: Sequence[int]) -> list[Candidate]:
+    """Cluster into each number, until the net likelihood has gone down for long."""
+    candidates: list[Candidate] = []
+    for number in numbers:
+        candidates.append(cluster(number))
+        net = [c.net_likelihood for c in candidates if c.net_likelihood is not None]
+        if net and len(net) - 1 - int(np.argmax(net)) >= PATIENCE:
+            break
+    return candidates
 
 
 def given(sample: Subsample, n_units: int, candidate: Candidate) -> dict[str, Any]:
@@ -187,8 +219,9 @@ def given(sample: Subsample, n_units: int, candidate: Candidate) -> dict[str, An
 def _curves(numbers: Sequence[int], scores: list[dict[str, float | None]]) -> dict[str, Any]:
     curves: dict[str, Any] = {"k": list(numbers)}
     curves |= {name: [score[name] for score in scores] for name in SCORES}
-    if all(value is None for value in curves["bic"]):
-        curves["bic"] = None
+    for name in ("bic", "net_likelihood", "stability"):
+        if all(value is None for value in curves[name]):
+            curves[name] = None
     return curves
 
 

@@ -201,11 +201,10 @@ def _measure(
     from outcrop.engine import limited_threads
     from outcrop.model import fit_model
     from outcrop.pipeline import open_scenes, prepare
-    from outcrop.relief.fitting import without_relief
 
     started = time.perf_counter()
     recipe = cell.recipe
-    source = without_relief(open_scenes(list(cell.scene.paths), recipe), recipe, None)
+    source = open_scenes(list(cell.scene.paths), recipe)
     prepared = prepare(source, recipe)
     recipe, sample = prepared.recipe, prepared.sample
     codes = np.load(cell.truth)["codes"]

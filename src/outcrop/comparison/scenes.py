@@ -88,7 +88,7 @@ class Truth:
         np.savez_compressed(path, codes=self.codes)
 
 
-def identity(scene: Scene, paths: Sequence[Path]) -> Any:
+def identity(scene: Scene, paths: Sequence[str]) -> Any:
     """Return what tells a scene from any other: its files, or what it was simulated from."""
     return scene.origin or [fingerprint(path) for path in paths]
 

@@ -75,6 +75,12 @@ class Columns:
             return bands
         return np.concatenate([bands, stack(self.indices, held.T).T], axis=1)
 
+    def plane(self, values: NDArray[np.float32], band: int) -> NDArray[np.float32]:
+        """Return the column of one band, of any shape, where there are no indices."""
+        held = np.clip(values, LOW, HIGH) if band in self.clipped else values
+        transformed: NDArray[np.float32] = TRANSFORMS.load(self.transform)(held)
+        return transformed
+
     def _held(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(self.clipped) == rows.shape[1]:
             return np.clip(rows, LOW, HIGH)

@@ -57,3 +57,11 @@ class LogScaler(_Scaler):
         floor = np.where(linear, 1, self.floor_).astype(rows.dtype)
         logs: NDArray[Any] = np.log(np.maximum(rows, floor))
         return np.where(linear, rows, logs)
+
+    def _band_before(self, values: NDArray[Any], band: int) -> NDArray[Any]:
+        floor = self.floor_[band]
+        if np.isnan(floor):
+            return values
+        logs: NDArray[Any] = np.maximum(values, floor)
+        np.log(logs, out=logs)
+        return logs

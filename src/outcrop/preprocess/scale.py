@@ -35,9 +35,19 @@ class _Scaler(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
         scaled: NDArray[np.float32] = ((values - self.shift_) / self.range_).astype(np.float32)
         return scaled
 
+    def plane(self, values: NDArray[np.float32], band: int) -> NDArray[np.float32]:
+        """Scale the values of one band, of any shape: what `transform` gives, to the bit."""
+        scaled: NDArray[np.float32] = self._band_before(values, band) - self.shift_[band]
+        scaled /= self.range_[band]
+        return scaled
+
     def _before(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Return what is shifted and divided: here the rows themselves."""
         return rows
+
+    def _band_before(self, values: NDArray[Any], band: int) -> NDArray[Any]:  # noqa: ARG002
+        """Return the same of one band."""
+        return values
 
     def _measure(
         self, rows: NDArray[np.float64]

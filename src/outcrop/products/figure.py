@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.products.charts import selection_figure, spectra_figure, training_figure
 from outcrop.products.colours import oklab, rgb_of
 from outcrop.products.frame import INK, MARGIN, MUTED, Frame, open_figure
 from outcrop.products.legend import Legend, Unit
@@ -25,11 +24,9 @@ __all__ = [
     "composite",
     "image_figure",
     "map_figure",
-    "selection_figure",
-    "spectra_figure",
+    "metres_across",
     "to_png",
     "to_svg",
-    "training_figure",
 ]
 
 DPI = 150
@@ -109,6 +106,14 @@ def image_figure(
     figure, axes = open_figure(frame, title, subtitle, right=0.2)
     frame.draw(axes, rgba, nodata=bool((rgba[..., 3] == 0).any()))
     return figure
+
+
+def metres_across(shape: tuple[int, ...], grid: GeoBox) -> float | None:
+    """Return the metres on the ground of a whole map's width, None without a CRS."""
+    if grid.crs is None:
+        return None
+    ground = _frame(shape, grid, None).ground
+    return None if ground is None else ground[0]
 
 
 def _frame(shape: tuple[int, ...], grid: GeoBox | None, step: int | None) -> Frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from outcrop.config import Recipe
 from outcrop.grid import row_areas
-from outcrop.products import figure, index_chart, polygons, report, sld, stac, style
+from outcrop.products import figure, imagery, polygons, report, sld, stac, style, unit_cards
 from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
+
+log = logging.getLogger("outcrop")
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -29,9 +32,17 @@ def write_styles(folder: Path, legend: Legend) -> None:
     (folder / "units.tif.aux.xml").write_text(style.aux_xml(legend), "utf-8")
 
 
-def write_layers(folder: Path, legend: Legend, grid: GeoBox) -> dict[str, str]:
+def write_layers(
+    folder: Path, legend: Legend, grid: GeoBox, simplify: float = 0.0
+) -> dict[str, str]:
     """Write ``units.gpkg`` from ``units.tif``; if it is left out, return its name and why."""
-    count = polygons.write_polygons(folder, legend, grid, row_areas(grid))
+    count = polygons.write_polygons(folder, legend, grid, row_areas(grid), simplify=simplify)
+    if simplify and polygons.MOST_SIMPLIFIED < count <= polygons.MOST:
+        log.warning(
+            "units.gpkg keeps the outlines of the pixels: the map falls into %s areas, and more "
+            "than %s are not simplified; set a smallest area with --min-area",
+            f"{count:,}", f"{polygons.MOST_SIMPLIFIED:,}",
+        )  # fmt: skip
     if count <= polygons.MOST:
         return {}
     unit = "pixels" if grid.crs is None else "m2"
@@ -51,7 +62,7 @@ def write_item(
     if recipe.products.datetime is None:
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
-    doubtful = {"code.tif", "units.gpkg", "indices.tif"}
+    doubtful = {"accuracy.json", "code.tif", "units.gpkg", "indices.tif"}
     names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
     facts = stac.item(
         str(metrics["scene"]),
@@ -105,21 +116,18 @@ def write_pictures(
     # A page has no axes: what is stored from south to north is turned over.
     south_up = grid.crs is not None and grid.affine.e > 0
     upright = slice(None, None, -1) if south_up else slice(None)
-    images = {
-        "units": _png(_coloured(labels, legend)[upright]),
-        "composite": _png(figure.composite(composite)[upright]),
-        "spectra": figure.to_png(figure.spectra_figure(legend)),
-    }
-    selection = metrics.get("selection")
-    if selection and len(selection["k"]) > 1:
-        images["selection"] = figure.to_png(figure.selection_figure(selection))
-    if metrics.get("training"):
-        images["training"] = figure.to_png(figure.training_figure(metrics["training"]))
-    if metrics.get("indices") and index_chart.ratios_of(metrics["indices"]):
-        images["indices"] = figure.to_png(index_chart.index_figure(legend, metrics["indices"]))
+    decorrelated = imagery.decorrelation_stretch(composite)
+    shown_units = [unit.number for unit in unit_cards.shown_units(legend)]
+    pictures = report.Pictures(
+        units=_png(_coloured(labels, legend)[upright]),
+        composite=_png(figure.composite(composite)[upright]),
+        decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
+        where=imagery.thumbnails(labels[upright], shown_units),
+        metres=figure.metres_across(labels.shape, grid),
+    )
     page = report.render(
         title=title, legend=legend, bands=legend.bands, shown=shown, recipe=recipe,
-        metrics=metrics, run_toml=run_toml, images=images,
+        metrics=metrics, run_toml=run_toml, pictures=pictures,
         files=[*(p.name for p in folder.iterdir()), "report.html"],
     )  # fmt: skip
     (folder / "report.html").write_text(page, "utf-8")
@@ -133,8 +141,8 @@ def _coloured(labels: NDArray[np.uint8], legend: Legend) -> NDArray[np.uint8]:
 
 
 def _png(rgba: NDArray[np.uint8]) -> bytes:
-    from matplotlib.image import imsave
+    from PIL import Image
 
     buffer = io.BytesIO()
-    imsave(buffer, rgba, format="png")
+    Image.fromarray(rgba, "RGBA").save(buffer, "png", optimize=True)
     return buffer.getvalue()

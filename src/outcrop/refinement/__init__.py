@@ -8,7 +8,7 @@ makes up beyond the array's edges is then either what it would make up beyond th
 touches only pixels that are cut away.
 
 A filter with ``needs_evidence = True`` is called with (labels, evidence, numbers) instead: the
-clusterer's log evidence (y, x, k) for its k units, and their labels (k,).
+clusterer's log evidence (k, y, x) for its k units, and their labels (k,).
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Potts:
         ----------
         labels : ndarray of uint8, shape (y, x)
             0 = no data. Read only.
-        evidence : ndarray of float32, shape (y, x, k)
+        evidence : ndarray of float32, shape (k, y, x)
             Log evidence of each unit, but for what all units of a pixel share; not looked at
             where the label is 0.
         numbers : ndarray of uint8, shape (k,)
@@ -86,52 +86,130 @@ class Potts:
         InputError
             If the shapes don't fit or a label is none of the numbers.
         """
-        if evidence.shape != (*labels.shape, len(numbers)):
+        if evidence.shape != (len(numbers), *labels.shape):
             raise InputError(
                 f"potts filter: labels of shape {labels.shape} and {len(numbers)} units, but "
-                f"evidence of shape {evidence.shape}; it takes (y, x, units)"
+                f"evidence of shape {evidence.shape}; it takes (units, y, x)"
             )
         place = np.full(256, -2, np.int16)
         place[0], place[numbers] = -1, np.arange(len(numbers))
         now = place[labels]
         if (now == -2).any():
             raise InputError("potts filter: a label is none of the units that there is evidence of")
-        for _ in range(self.updates):
-            now = _update(now, evidence, np.float32(self.strength))
+        now = _refine(now, evidence, np.float32(self.strength), self.updates)
         refined: Labels = np.concatenate([numbers, [0]]).astype(np.uint8)[now]
         return refined
 
 
-@numba.njit(nogil=True, cache=True)
-def _update(now: Any, evidence: Any, strength: Any) -> Any:  # pragma: no cover - compiled
-    """One update of all pixels; -1 is no data.
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _leading(now: Any, evidence: Any) -> Any:  # pragma: no cover - compiled
+    """Return the unit of most evidence for each pixel, the lowest of equals."""
+    units, height, width = evidence.shape
+    out = np.zeros(now.shape, np.int16)
+    most = np.empty(width, np.float32)
+    for y in range(height):
+        most[:] = evidence[0, y]
+        for k in range(1, units):
+            row, to = evidence[k, y], out[y]
+            for x in range(width):
+                to[x] = np.int16(k) if row[x] > most[x] else to[x]
+                most[x] = max(row[x], most[x])
+    return out
 
-    A label that no neighbour carries can only win by its evidence: the search runs over all
-    of them once, and votes are counted as integers, so that their order is no matter.
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _best(
+    now: Any, evidence: Any, leading: Any, y: Any, x: Any, strength: Any,
+    around: Any, straight: Any, diagonal: Any,
+) -> Any:  # fmt: skip  # pragma: no cover - compiled
+    """Return the best unit of one pixel.
+
+    A unit that no neighbour carries can win by its evidence alone: besides those around, only
+    the one with the most evidence has to be looked at. Votes are counted as integers, so that
+    their order is no matter.
     """
-    height, width, units = evidence.shape
-    out = np.full(now.shape, np.int16(-1), np.int16)
-    straight = np.zeros(units, np.int32)
-    diagonal = np.zeros(units, np.int32)
+    height, width = now.shape
+    around[0], straight[0], diagonal[0] = leading[y, x], 0, 0
+    where = 1
+    for v in range(max(0, y - 1), min(height, y + 2)):
+        for u in range(max(0, x - 1), min(width, x + 2)):
+            unit = now[v, u]
+            if unit < 0 or (v == y and u == x):
+                continue
+            i = 0
+            while i < where and around[i] != unit:
+                i += 1
+            if i == where:
+                around[i], straight[i], diagonal[i] = unit, 0, 0
+                where += 1
+            if v == y or u == x:
+                straight[i] += 1
+            else:
+                diagonal[i] += 1
+    best, most = np.int16(0), np.float32(-np.inf)
+    for i in range(where):
+        votes = np.float32(straight[i]) + np.float32(0.70710678) * np.float32(diagonal[i])
+        value = evidence[around[i], y, x] + strength * votes
+        if value > most or (value == most and around[i] < best):
+            best, most = around[i], value
+    return best
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _unsettled(now: Any, leading: Any) -> Any:  # pragma: no cover - compiled
+    """Return the pixels that an update may change: not those amid their like that lead."""
+    height, width = now.shape
+    out, n = np.empty(now.size, np.int32), 0
     for y in range(height):
         for x in range(width):
-            if now[y, x] < 0:
+            unit = now[y, x]
+            if unit < 0:
                 continue
-            straight[:] = 0
-            diagonal[:] = 0
+            alike = unit == leading[y, x]
             for v in range(max(0, y - 1), min(height, y + 2)):
                 for u in range(max(0, x - 1), min(width, x + 2)):
-                    if now[v, u] >= 0:
-                        if v == y or u == x:
-                            straight[now[v, u]] += 1
-                        else:
-                            diagonal[now[v, u]] += 1
-            straight[now[y, x]] -= 1  # the pixel itself has no vote
-            best, most = np.int16(0), np.float32(-np.inf)
-            for k in range(units):
-                votes = np.float32(straight[k]) + np.float32(0.70710678) * np.float32(diagonal[k])
-                value = evidence[y, x, k] + strength * votes
-                if value > most:
-                    best, most = np.int16(k), value
-            out[y, x] = best
-    return out
+                    alike &= (now[v, u] == unit) | (now[v, u] < 0)
+            if not alike:
+                out[n] = y * width + x
+                n += 1
+    return out[:n].copy()
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _refine(
+    now: Any, evidence: Any, strength: Any, updates: Any
+) -> Any:  # pragma: no cover - compiled
+    """Update all pixels some times; -1 is no data.
+
+    After the first update only the neighbours of pixels that changed can change.
+    """
+    height, width = now.shape
+    now = now.copy()
+    leading = _leading(now, evidence)
+    todo = _unsettled(now, leading)
+    seen = np.zeros(now.shape, np.int16)
+    around = np.empty(9, np.int16)
+    straight, diagonal = np.empty(9, np.int32), np.empty(9, np.int32)
+    for update in range(1, updates + 1):
+        changed, labels, n = np.empty(len(todo), np.int32), np.empty(len(todo), np.int16), 0
+        for place in todo:
+            y, x = place // width, place % width
+            best = _best(now, evidence, leading, y, x, strength, around, straight, diagonal)
+            if best != now[y, x]:
+                changed[n], labels[n] = place, best
+                n += 1
+        if n == 0:
+            break
+        for i in range(n):
+            now[changed[i] // width, changed[i] % width] = labels[i]
+        todo, m = np.empty(min(8 * n, now.size), np.int32), 0
+        for i in range(n):
+            y, x = changed[i] // width, changed[i] % width
+            for v in range(max(0, y - 1), min(height, y + 2)):
+                for u in range(max(0, x - 1), min(width, x + 2)):
+                    if now[v, u] >= 0 and seen[v, u] != update and (v != y or u != x):
+                        seen[v, u] = update
+                        todo[m] = v * width + u
+                        m += 1
+        todo = todo[:m]
+    return now

@@ -135,7 +135,7 @@ class Span:
     share: float
 
 
-def span(heights: Heights, threads: int = 0) -> Span:
+def span(heights: Heights, threads: int = 0, scene: str = "the scene") -> Span:
     """Measure the heights under a whole scene in one pass over the elevation model.
 
     Raises
@@ -152,7 +152,7 @@ def span(heights: Heights, threads: int = 0) -> Span:
     known = sum(count for *_, count in parts)
     if not known:
         raise SceneError(
-            f"--dem {heights.name} has no height under the scene; give one that covers it (check "
+            f"--dem {heights.name} has no height under {scene}; give one that covers it (check "
             "both in a GIS)"
         )
     pixels = heights.grid.shape[0] * heights.grid.shape[1]

@@ -103,6 +103,7 @@ class AsterReader:
             ),
             paths=(container.path / metadata if container.kind == "folder" else container.path,),
             sun=Sun.of(scene.files.meta.azimuth, scene.files.meta.elevation),
+            toa=self.product == "AST_L1T",
         )
 
 

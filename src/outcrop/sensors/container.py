@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Any, Literal
 
 from outcrop.errors import SceneError
@@ -66,8 +67,8 @@ class Container:
         """
         # Without case, since products are copied between systems that differ in it; and
         # through a path, since archives may write ./name.
-        wanted = PurePosixPath(beside).parent / name
-        return self._by_plain_name.get(wanted.as_posix().lower())
+        wanted = normpath((PurePosixPath(beside).parent / name).as_posix())
+        return self._by_plain_name.get(wanted.lower())
 
     @cached_property
     def _by_plain_name(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from outcrop import envi
+from outcrop import envi, remote
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.gcps import Gcps, fit_gcps
@@ -127,36 +127,17 @@ def inspect_raster(path: str) -> RasterFile:
     SceneError
         If it is missing, damaged, or no raster of numbers.
     """
-    from odc.geo.geobox import GeoBox
     from rasterio.errors import RasterioError
 
+    if remote.is_remote(path):
+        return remote.once_more(path, lambda opened: _inspect(path, opened))
     path = _beside_header(path)
-    if not Path(path).exists() and not path.startswith(("/vsi", "http://", "https://", "s3://")):
+    if not Path(path).exists() and not path.startswith("/vsi"):
         raise SceneError(f"{path} does not exist; check the path")
     if Path(path).is_dir():
         raise SceneError(f"{path} is a folder; give the raster files inside it, joined by commas")
     try:
-        with open_quietly(path) as dataset:
-            if dataset.count == 0:
-                raise SceneError(f"{path} holds no band of its own; give one of its layers")
-            _require_numbers(path, dataset)
-            _require_whole(path, dataset)
-            spectral = _envi_spectra(path, dataset)
-            alpha = _alpha(dataset)
-            is_mask = alpha is not None and _is_mask(dataset, alpha)
-            return RasterFile(
-                GeoBox(dataset.shape, dataset.transform, crs_name(dataset.crs)),
-                tuple(
-                    _stored(path, dataset, i, spectral)
-                    for i in dataset.indexes
-                    if not (is_mask and i == alpha)
-                ),
-                _is_striped(dataset),
-                masked=alpha is None or is_mask,
-                notes=(spectral.note,) if spectral.note else (),
-                gcps=_gcps(dataset),
-                dtype=dataset.dtypes[0],
-            )
+        return _inspect(path, path)
     except (RasterioError, OSError) as error:
         if "Spectral Library" in str(error):
             raise SceneError(_LIBRARY.format(path)) from None
@@ -164,6 +145,32 @@ def inspect_raster(path: str) -> RasterFile:
             f"{path} cannot be opened as a raster ({_brief(error, path)}); "
             "it must be a format that GDAL reads"
         ) from None
+
+
+def _inspect(path: str, opened: str) -> RasterFile:
+    from odc.geo.geobox import GeoBox
+
+    with open_quietly(opened) as dataset:
+        if dataset.count == 0:
+            raise SceneError(f"{path} holds no band of its own; give one of its layers")
+        _require_numbers(path, dataset)
+        _require_whole(path, dataset)
+        spectral = _envi_spectra(path, dataset)
+        alpha = _alpha(dataset)
+        is_mask = alpha is not None and _is_mask(dataset, alpha)
+        return RasterFile(
+            GeoBox(dataset.shape, dataset.transform, crs_name(dataset.crs)),
+            tuple(
+                _stored(path, dataset, i, spectral)
+                for i in dataset.indexes
+                if not (is_mask and i == alpha)
+            ),
+            _is_striped(dataset),
+            masked=alpha is None or is_mask,
+            notes=(spectral.note,) if spectral.note else (),
+            gcps=_gcps(dataset),
+            dtype=dataset.dtypes[0],
+        )
 
 
 def _beside_header(path: str) -> str:

@@ -23,10 +23,10 @@ PRODUCTS = Registry(
         "emit-l2a": "outcrop.sensors.emit:L2A",
         "enmap-l2a": "outcrop.sensors.enmap:L2A",
         "prisma-l2d": "outcrop.sensors.prisma:L2D",
-        "sentinel2-earthsearch": "outcrop.sensors.earthsearch:L2A",
         "aster-l1t": "outcrop.sensors.aster_product:L1T",
         "aster-07xt": "outcrop.sensors.aster_product:SURFACE",
         "aster-05": "outcrop.sensors.aster_product:EMISSIVITY",
+        "stac-item": "outcrop.stac.reader:ITEM",
     },
 )
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from outcrop.errors import InputError
-from outcrop.estimator import Estimator, in_batches
+from outcrop.estimator import Estimator
 from outcrop.noise import noise_covariance, noise_whitening
+from outcrop.smoothing import kernels
 
-Cube = NDArray[np.float32]
+Planes = NDArray[np.float32]
 #: Beyond it a pixel would take minutes a scene, and average over other outcrops.
 LARGEST = 50
 
@@ -28,9 +28,15 @@ class NoSmoother(Estimator):
         validate_data(self, X, dtype=np.float32)
         return self
 
-    def __call__(self, cube: Cube) -> Cube:
-        """Return the cube."""
-        return cube
+    def __call__(self, planes: Planes, rows: slice | None = None) -> Planes:
+        """Return the planes, or some rows of them."""
+        return planes[:, rows or slice(None)]
+
+    def at(
+        self, planes: Planes, row: NDArray[np.intp], col: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Return some pixels as rows (n, d)."""
+        return np.ascontiguousarray(planes[:, row, col].T)
 
 
 class Bilateral(Estimator):
@@ -100,73 +106,33 @@ class Bilateral(Estimator):
         self.whitening_ = noise_whitening(noise_covariance(rows, neighbours)).astype(np.float32)
         return self
 
-    def __call__(self, cube: Cube) -> Cube:
-        """Smooth features (y, x, d), NaN where there is no data; a new array."""
+    def __call__(self, planes: Planes, rows: slice | None = None) -> Planes:
+        """Smooth features (d, y, x), NaN where there is no data; a new array.
+
+        Parameters
+        ----------
+        planes : ndarray of float32, shape (d, y, x)
+            A pixel where any feature is not finite has no data.
+        rows : slice, optional
+            The rows to return, instead of all.
+        """
         check_is_fitted(self)
-        valid = np.isfinite(cube).all(axis=2)
-        guide = np.full_like(cube, np.nan)
-        guide[valid] = in_batches(lambda batch: batch @ self.whitening_, cube[valid], cube.shape[2])
-        guide = _means(guide, valid)
-        steepness = np.float32(1 / (2 * self.strength**2 * cube.shape[2]))
-        smoothed: Cube = _smooth(np.ascontiguousarray(cube), guide, valid, self.radius, steepness)
-        return smoothed
+        top, bottom, _ = (rows or slice(None)).indices(planes.shape[1])
+        out = np.empty((len(planes), bottom - top, planes.shape[2]), np.float32)
+        prepared = kernels.prepare(planes, self.whitening_, self.radius)
+        kernels.smooth(*prepared, self.radius, self._scale(len(planes)), top, bottom - top, out)
+        return out
 
+    def at(
+        self, planes: Planes, row: NDArray[np.intp], col: NDArray[np.intp]
+    ) -> NDArray[np.float32]:
+        """Return what smoothing gives at some pixels with data, bit for bit, as rows (n, d)."""
+        check_is_fitted(self)
+        out = np.empty((len(row), len(planes)), np.float32)
+        values, _, guide = kernels.prepare(planes, self.whitening_, self.radius)
+        kernels.smooth_at(values, guide, self.radius, self._scale(len(planes)), row, col, out)
+        return out
 
-@numba.njit(nogil=True, cache=True)
-def _means(cube: Any, valid: Any) -> Any:  # pragma: no cover - compiled
-    """Mean of the valid pixels of every window of 3 x 3."""
-    height, width, depth = cube.shape
-    out = np.full(cube.shape, np.float32(np.nan), np.float32)
-    for y in range(height):
-        for x in range(width):
-            if not valid[y, x]:
-                continue
-            total = np.zeros(depth, np.float32)
-            count = np.float32(0)
-            for v in range(max(0, y - 1), min(height, y + 2)):
-                for u in range(max(0, x - 1), min(width, x + 2)):
-                    if valid[v, u]:
-                        count += np.float32(1)
-                        for b in range(depth):
-                            total[b] += cube[v, u, b]
-            for b in range(depth):
-                out[y, x, b] = total[b] / count
-    return out
-
-
-@numba.njit(nogil=True, cache=True)
-def _weight(here: Any, there: Any, steepness: Any) -> Any:  # pragma: no cover - compiled
-    apart = np.float32(0)
-    for b in range(len(here)):
-        step = there[b] - here[b]
-        apart += step * step
-    exponent = apart * steepness
-    # Less than a hundred-thousandth is not worth an exponential.
-    return np.exp(-exponent) if exponent < np.float32(12) else np.float32(0)
-
-
-@numba.njit(nogil=True, cache=True)
-def _smooth(
-    cube: Any, guide: Any, valid: Any, radius: int, steepness: Any
-) -> Any:  # pragma: no cover - compiled
-    """Return the weighted mean of every window, always summed in the same order."""
-    height, width, depth = cube.shape
-    out = np.full(cube.shape, np.float32(np.nan), np.float32)
-    total = np.empty(depth, np.float32)
-    for y in range(height):
-        for x in range(width):
-            if not valid[y, x]:
-                continue
-            total[:] = 0
-            weights = np.float32(0)
-            for v in range(max(0, y - radius), min(height, y + radius + 1)):
-                for u in range(max(0, x - radius), min(width, x + radius + 1)):
-                    if not valid[v, u]:
-                        continue
-                    weight = _weight(guide[y, x], guide[v, u], steepness)
-                    weights += weight
-                    for b in range(depth):
-                        total[b] += weight * cube[v, u, b]
-            for b in range(depth):
-                out[y, x, b] = total[b] / weights
-    return out
+    def _scale(self, depth: int) -> np.float32:
+        """Turn a squared distance into the power of 2 that a neighbour weighs."""
+        return np.float32(-np.log2(np.e) / (2 * self.strength**2 * depth))

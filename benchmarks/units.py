@@ -1,0 +1,162 @@
+"""Check the rule for the number of units on simulated scenes of 3 to 15 units.
+
+    python benchmarks/units.py DATA [--scenes 24] [--first-seed 300]
+
+DATA is the folder that holds ``mutawintji/``. Prints a Markdown table.
+
+Protocol: each scene's bands are brought to the default recipe's features (no labels), and its
+mixture is fitted for every number of units from 2 to 20, to a sample of 16,000 pixels. Scored is
+the mixture alone, no Potts, on those pixels: the adjusted mutual information (AMI) with the true
+units. A rule is as good as the AMI at the number that it takes, and is compared with taking the
+same number for every scene, the best such number being chosen after the fact.
+
+Two truths are told for how many there are: the units that hold 1/200 of the scene or more, and
+the groups among them that can be told apart at all: of the two units (or groups) that a quadratic
+classifier, fitted to half of the labelled pixels' features, confuses most in the other half, the
+two become one, until no two are confused in 10% of cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.metrics import adjusted_mutual_info_score
+
+from outcrop.clustering.selection import Subsample
+from outcrop.clustering.student import StudentMixture
+from outcrop.config import load_recipe
+from outcrop.engine import limited_threads
+from outcrop.model import fit_front
+from outcrop.pipeline import features_of
+from outcrop.sample import draw
+from recipes import source_of
+from scenes import Case
+
+NUMBERS = range(2, 21)
+PRICES = (0.006, 0.008, 0.01, 0.012, 0.014, 0.017)
+ROWS = 16_000
+SMALLEST = 1 / 200
+
+
+def cases(count: int, first_seed: int) -> list[Case]:
+    """Scenes of three sensors, with more or less plants, noise and patches; a quarter real maps."""
+    rng = np.random.default_rng(first_seed)
+    found = []
+    for i in range(count):
+        how = {
+            "vegetation": float(rng.choice([0.05, 0.12, 0.25])),
+            "noise": float(rng.choice([0.003, 0.006])),
+            "patchy": float(rng.choice([0, 0, 0.2])),
+        }
+        sensor = ("landsat8", "aster", "sentinel2")[i % 3]
+        if i % 4 == 3:
+            side, pixel = ((960, 60.0), (1440, 90.0))[int(rng.integers(2))]
+            place = (int(rng.integers(3738 - side)), int(rng.integers(3224 - side)), side, side)
+            how |= {"window": place, "pixel_size": pixel}
+        else:
+            how["units"] = int(rng.integers(3, 16))
+        found.append(Case(f"u{i}", "units", sensor, first_seed + i, **how))
+    return found
+
+
+def features(case: Case, data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and true unit of a sample of the scene's pixels."""
+    scene, recipe = case.make(data), load_recipe("default")
+    source = source_of(scene)
+    run = dataclasses.replace(recipe.run, threads=1, sample=ROWS)
+    recipe = dataclasses.replace(recipe, run=run)
+    sample = draw([source], ROWS, threads=1)
+    with limited_threads():
+        front = fit_front(sample, source.bands, recipe)
+    rows = features_of(source, sample, front, recipe).rows
+    return rows, scene.truth[tuple(sample.positions[:, 1:].T)]
+
+
+def curve(rows: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return held-out likelihood and AMI at each number of units."""
+    sample = Subsample(rows, ROWS, np.random.default_rng(0))
+    with limited_threads():
+        model = StudentMixture(price=0.0)
+        found = [model._compared(sample, k, k) for k in NUMBERS]
+    ami = [adjusted_mutual_info_score(truth, c.labels) for c in found]
+    return np.array([c.net_likelihood for c in found]), np.array(ami)
+
+
+def sizeable(truth: np.ndarray) -> list[int]:
+    units, counts = np.unique(truth, return_counts=True)
+    return [int(u) for u, n in zip(units, counts, strict=True) if n >= SMALLEST * len(truth)]
+
+
+def groups(rows: np.ndarray, truth: np.ndarray, confused: float = 0.1) -> int:
+    """Return how many groups of units can be told apart."""
+    there = np.isin(truth, sizeable(truth))
+    rows, truth = rows[there].astype(float), truth[there]
+    fitted = QuadraticDiscriminantAnalysis(reg_param=1e-3).fit(rows[::2], truth[::2])
+    shares = fitted.predict_proba(rows[1::2])
+    own = np.searchsorted(fitted.classes_, truth[1::2])
+    while shares.shape[1] > 1:
+        error, one, other = most_confused(shares, own)
+        if error < confused:
+            break
+        shares[:, one] += shares[:, other]
+        shares = np.delete(shares, other, axis=1)
+        own = np.where(own == other, one, own)
+        own -= own > other
+    return shares.shape[1]
+
+
+def most_confused(shares: np.ndarray, own: np.ndarray) -> tuple[float, int, int]:
+    worst = (-1.0, 0, 0)
+    for other in range(shares.shape[1]):
+        for one in range(other):
+            wrong_one = (shares[own == one, other] > shares[own == one, one]).mean()
+            wrong_other = (shares[own == other, one] >= shares[own == other, other]).mean()
+            worst = max(worst, (float(wrong_one + wrong_other) / 2, one, other))
+    return worst
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--scenes", type=int, default=24)
+    parser.add_argument("--first-seed", type=int, default=300)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    likely, amis, columns, units, apart = [], [], [], [], []
+    for case in cases(options.scenes, options.first_seed):
+        rows, truth = features(case, options.data)
+        held_out, ami = curve(rows, truth)
+        likely.append(held_out)
+        amis.append(ami)
+        columns.append(rows.shape[1])
+        units.append(len(sizeable(truth)))
+        apart.append(groups(rows, truth))
+    table = np.array(amis)
+    print(f"{len(table)} scenes; units {units}; groups that can be told apart {apart}")
+    best = table.mean(axis=0).argmax()
+    print(
+        "\n| rule | AMI | units found | Spearman with units | with groups |\n|---|---|---|---|---|"
+    )
+    print(f"| each scene's own best number | {table.max(axis=1).mean():.3f} | | | |")
+    print(f"| {NUMBERS[best]} for all, the best such number | {table[:, best].mean():.3f} | | | |")
+    for price in PRICES:
+        net = np.array(likely) - price * np.outer(columns, NUMBERS)
+        chosen = net.argmax(axis=1)
+        found = np.array(NUMBERS)[chosen]
+        ami = table[np.arange(len(table)), chosen].mean()
+        print(
+            f"| price {price} | {ami:.3f} | {found.min()}-{found.max()}, mean {found.mean():.1f} | "
+            f"{spearmanr(found, units)[0]:.2f} | {spearmanr(found, apart)[0]:.2f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""SpatioTemporal Asset Catalogs: items, collections of them, catalogs and searches."""
