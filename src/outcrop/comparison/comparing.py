@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import outcrop.comparison.design as designs
 from outcrop import __version__
-from outcrop.comparison import design as designs
 from outcrop.comparison.cells import CELLS, MAPS, NUMBERS, WORK, Cell, read_units
 from outcrop.comparison.contenders import CODE, Contender, baseline_name
 from outcrop.comparison.groups import Groups, group
@@ -48,7 +48,7 @@ class Settings:
     Parameters
     ----------
     seeds : int
-        For each contender that does not bring its own number.
+        For each contender, but for those that get fewer.
     workers : int
         Processes, of one thread each; 0: one a core.
     boundary : int
@@ -236,10 +236,10 @@ def _cells(
 ) -> list[Cell]:
     """Return every cell, first seeds first: a comparison cut off early has something of all."""
     cells = []
-    for seed in range(max(settings.seeds, *(c.seeds or 0 for c in contenders))):
+    for seed in range(settings.seeds):
         for ground in grounds:
             for contender in contenders:
-                if seed >= (contender.seeds or settings.seeds):
+                if seed >= min(contender.seeds or settings.seeds, settings.seeds):
                     continue
                 recipe = contender.on(ground.pixel_area and ground.pixel_area**0.5)
                 run = dataclasses.replace(recipe.run, seed=seed, threads=1)

@@ -25,7 +25,7 @@ class Contender:
     kind : {"recipe", "code"}
         Whether it stands for a whole method, or for a reducer with everything else the same.
     seeds : int, optional
-        How many seeds it gets, where that is not what the others get.
+        The most seeds that it gets, where that is fewer than the others get.
     filter_m : float, optional
         Metres on the ground that its majority filter covers, whatever the scene's pixels.
     """

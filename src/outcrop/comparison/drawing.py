@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,7 +112,9 @@ def write_points(points: Any, out: Path, *, overwrite: bool = False) -> list[Pat
             if path.suffix.lower() == ".gpx":
                 draft.write_bytes(_gpx(points))
             else:
-                points.to_file(draft, driver="GPKG", layer="points")
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of points without a CRS
+                    points.to_file(draft, driver="GPKG", layer="points")
     return paths
 
 
