@@ -54,6 +54,7 @@ LAYERS = [
     {"planning"},
     {"api"},
     {"demo"},
+    {"web"},
     {"cli_options", "cli_output", "cli_parsing", "cli_search"},
     {"cli_compare"},
     {"cli"},
