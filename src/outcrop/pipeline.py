@@ -29,6 +29,7 @@ from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_
 from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
+from outcrop.products.edits import edited_legend
 from outcrop.products.indices import index_facts, with_indices
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
@@ -148,7 +149,7 @@ def map_scenes(
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
             out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal,
-            library,
+            library, _typed(scenes),
         )  # fmt: skip
         return _map_into(folder, job, model, report)
 
@@ -252,8 +253,9 @@ def apply_to_scenes(
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
-            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal, known
-        )
+            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal, known,
+            _typed(scenes),
+        )  # fmt: skip
         return _map_into(folder, job, model, report)
 
 
@@ -306,12 +308,19 @@ def _open(
     if isinstance(scenes, Source):
         return light(scenes) if recipe.input.dem else scenes
     if executor is not None:  # other processes may have another working directory
-        scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
+        scenes = _typed(scenes)
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
     return open_sources(
         scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed,
         light if recipe.input.dem else None,
     )  # fmt: skip
+
+
+def _typed(scenes: Sequence[str] | Source) -> tuple[str, ...]:
+    """Return scenes as a user would name them from any folder; none for a cube in memory."""
+    if isinstance(scenes, Source):
+        return ()
+    return tuple(",".join(map(_absolute, scene.split(","))) for scene in scenes)
 
 
 def _absolute(path: str) -> str:
@@ -333,16 +342,44 @@ def _legend_to_match(like: str | None) -> Legend | None:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--like {like} cannot be read as a legend ({error})") from None
-    return Legend.from_json(text)
+    return edited_legend(text)
 
 
-def _fit(
-    source: Source,
-    recipe: Recipe,
-    like: Legend | None,
-    report: Reporter,
-    executor: Executor | None = None,
-) -> tuple[Model, list[str], dict[str, Any]]:
+@dataclass(frozen=True)
+class Prepared:
+    """What a recipe is fitted to.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As it suits the scene.
+    sample : Sample
+        Of the bands.
+    front : Front
+        Fitted to it.
+    features : Sample
+        The same pixels' features.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    recipe: Recipe
+    sample: Sample
+    front: Front
+    features: Sample
+    notes: tuple[str, ...]
+
+
+def prepare(
+    source: Source, recipe: Recipe, report: Reporter = silent, executor: Executor | None = None
+) -> Prepared:
+    """Draw the sample of a scene that a recipe is fitted to, and make features of it.
+
+    Raises
+    ------
+    OutcropError
+        If the scene holds nothing to fit, or the recipe does not suit its bands.
+    """
     notes = _notes(source)
     recipe, changes = suited(recipe, source.bands)
     notes += changes
@@ -359,6 +396,19 @@ def _fit(
     with limited_threads(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
     features = features_of(source, sample, front, recipe, report, executor)
+    return Prepared(recipe, sample, front, features, tuple(notes))
+
+
+def _fit(
+    source: Source,
+    recipe: Recipe,
+    like: Legend | None,
+    report: Reporter,
+    executor: Executor | None = None,
+) -> tuple[Model, list[str], dict[str, Any]]:
+    ready = prepare(source, recipe, report, executor)
+    sample, front, features = ready.sample, ready.front, ready.features
+    recipe, notes, run = ready.recipe, list(ready.notes), ready.recipe.run
     report("Fitting")
     started = time.perf_counter()
     with limited_threads(run.fit_threads):
@@ -491,6 +541,7 @@ class _Job:
     executor: Executor | None = None
     journal: Journal | None = None
     library: SpectralLibrary | None = None
+    scenes: tuple[str, ...] = ()
 
 
 def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:
@@ -541,7 +592,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     if applied.reasons is not None:
         metrics["masked"] = mask.shares(applied.reasons.tolist())
         mask.write_mask_styles(folder, applied.reasons.tolist())
-    proof = provenance.collect(source, model, recipe, checksum=job.checksum)
+    proof = provenance.collect(source, model, recipe, job.scenes, checksum=job.checksum)
     if "illumination" in job.facts:
         proof["illumination"] = job.facts["illumination"]
     if matches:
