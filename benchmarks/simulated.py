@@ -63,7 +63,7 @@ def sized(settings: Settings, megapixels: float) -> Scene:
     to be alike.
     """
     side = round(math.sqrt(megapixels * 1e6))
-    base = scene(settings, settings.megapixels or (1.3 if settings.quick else WHOLE))
+    base = scene(settings, min(WHOLE, settings.size(WHOLE)) if megapixels < 10 else WHOLE)
     folder = settings.cache / f"{base.path.parent.name}-mirrored-{side}"
     if not (folder / "scene.tif").exists():
         say(f"writing {side} × {side} pixels")
