@@ -21,6 +21,7 @@ from outcrop.errors import SceneError
 from outcrop.gcps import Gcps
 from outcrop.reasons import CLEAR, FILL
 from outcrop.sensors.base import Band, Sun
+from outcrop.timespan import joined
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -354,6 +355,12 @@ def suns_of(source: Source) -> tuple[Sun, ...]:
     """Return where the sun stood, by the metadata of a source's products, once each."""
     found = (getattr(leaf, "sun", None) for leaf in leaves(source))
     return tuple(dict.fromkeys(sun for sun in found if sun is not None))
+
+
+def acquired(source: Source) -> str | None:
+    """Return when a source's products were taken; None where one of its scenes doesn't tell."""
+    found = [leaf.acquired for leaf in leaves(source) if hasattr(leaf, "acquired")]
+    return joined(found) if all(found) else None
 
 
 def has_counts(source: Source) -> bool:

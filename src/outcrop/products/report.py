@@ -95,6 +95,7 @@ def render(
     return page.render(
         title=title,
         scene=_scene_name(str(metrics["scene"])),
+        acquired=metrics.get("acquired", "").replace("/", " to "),
         method=_method(recipe, legend.area_unit, len(bands)),
         notes=metrics["notes"],
         mapped_units=metrics["units"],

@@ -56,10 +56,14 @@ def write_layers(
 def write_item(
     folder: Path, legend: Legend, grid: GeoBox, metrics: Mapping[str, Any], recipe: Recipe
 ) -> dict[str, str]:
-    """Write ``item.json`` beside the other files; if it is left out, return its name and why."""
+    """Write ``item.json`` beside the other files; if it is left out, return its name and why.
+
+    The time is the recipe's, else that of the product (``acquired`` of the metrics).
+    """
+    when = recipe.products.datetime or metrics.get("acquired")
     if grid.crs is None:
         return {"item.json": "a STAC Item needs a place on Earth, and the scene has no CRS"}
-    if recipe.products.datetime is None:
+    if when is None:
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
     doubtful = {"accuracy.json", "code.tif", "units.gpkg", "indices.tif"}
@@ -69,7 +73,7 @@ def write_item(
         _title(metrics, recipe),
         legend,
         grid,
-        recipe.products.datetime,
+        when,
         names,
     )
     (folder / "item.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from outcrop import timespan
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
@@ -102,6 +103,7 @@ class AsterReader:
                 *ignored(options, metadata),
             ),
             paths=(container.path / metadata if container.kind == "folder" else container.path,),
+            acquired=timespan.told(scene.files.meta.day),
             sun=Sun.of(scene.files.meta.azimuth, scene.files.meta.elevation),
             toa=self.product == "AST_L1T",
         )
