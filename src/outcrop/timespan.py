@@ -44,11 +44,11 @@ def told(*texts: object) -> str:
     Parameters
     ----------
     *texts : object
-        A time, or start and end; digits of a second beyond the sixth are dropped. What is None,
-        empty or no time makes the whole untold: metadata are not worth failing for.
+        A time, or start and end, of which one may be None or empty; digits of a second beyond the
+        sixth are dropped. What is no time is not told: metadata are not worth failing for.
     """
     cut = [re.sub(r"(\.\d{6})\d+", r"\1", str(text or "").strip()) for text in texts]
-    span = "/".join(dict.fromkeys(cut))
+    span = "/".join(dict.fromkeys(filter(None, cut)))
     try:
         parse_timespan(span)
     except RecipeError:

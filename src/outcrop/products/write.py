@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 
+#: Pixels of a picture's width below which a page shows each pixel as a square.
+SMALL = 500
+
+
 def write_styles(folder: Path, legend: Legend) -> None:
     """Write what carries names and colours to a GIS: ``units.qml``, ``.sld``, ``.tif.aux.xml``."""
     (folder / "units.qml").write_text(style.qml(legend), "utf-8")
@@ -66,7 +70,7 @@ def write_item(
     if when is None:
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
-    doubtful = {"accuracy.json", "code.tif", "units.gpkg", "indices.tif"}
+    doubtful = {"accuracy.json", "clear.tif", "code.tif", "units.gpkg", "indices.tif"}
     names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
     facts = stac.item(
         str(metrics["scene"]),
@@ -127,6 +131,7 @@ def write_pictures(
         composite=_png(figure.composite(composite)[upright]),
         decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
         where=imagery.thumbnails(labels[upright], shown_units),
+        small=labels.shape[1] < SMALL,
         metres=figure.metres_across(labels.shape, grid),
     )
     page = report.render(
