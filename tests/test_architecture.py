@@ -53,6 +53,7 @@ LAYERS = [
     {"planning"},
     {"api"},
     {"demo"},
+    {"web"},
     {"cli_options", "cli_output", "cli_parsing", "cli_search"},
     {"cli"},
     {"__main__"},

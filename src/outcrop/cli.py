@@ -312,3 +312,59 @@ def demo(
     show(result, quiet)
     if not quiet:
         typer.echo(str(evaluation))
+
+
+@app.command()
+def serve(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="OUT...", help="Folders of runs; several are compared."),
+    ],
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; the default is this machine alone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 8765,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="A name that browsers may call it by, besides --host."),
+    ] = None,
+    basemap: Annotated[
+        str, typer.Option("--basemap", help="Tiles to lie under the map: https://.../{z}/{x}/{y}.")
+    ] = "",
+    library: Annotated[
+        Path | None, typer.Option("--library", help="Spectral library to compare spectra with.")
+    ] = None,
+    imagery: Annotated[
+        bool, typer.Option(help="Store the imagery as image.tif in a run that has none.")
+    ] = True,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Open runs in the workbench: look, name, merge, split, compare, export."""
+    log_to_stderr(quiet=False, verbose=False)
+    from outcrop.web.serving import is_loopback, serve
+
+    if not is_loopback(host):
+        typer.echo(f"outcrop: note: all who reach {host} can see and edit these runs", err=True)
+
+    def ready(url: str) -> None:
+        typer.echo(f"workbench at {url} (Ctrl-C ends it)")
+        if browser:
+            typer.launch(url)
+
+    serve(
+        runs, host=host, port=port, allowed=allow_host or (), basemap=basemap, library=library,
+        imagery=imagery, ready=ready,
+    )  # fmt: skip
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that was edited.")],
+    out: Out,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a map as edited in the workbench: rasters, polygons, styles, legend and report."""
+    from outcrop.web.export import export_to
+
+    legend = export_to(run, out, overwrite=overwrite)
+    typer.echo(f"{len(legend.units)} units in {out}")

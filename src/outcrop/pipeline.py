@@ -29,6 +29,7 @@ from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_
 from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
+from outcrop.products.edits import edited_legend
 from outcrop.products.indices import index_facts, with_indices
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
@@ -148,7 +149,7 @@ def map_scenes(
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
             out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal,
-            library,
+            library, _typed(scenes),
         )  # fmt: skip
         return _map_into(folder, job, model, report)
 
@@ -252,8 +253,9 @@ def apply_to_scenes(
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
-            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal, known
-        )
+            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal, known,
+            _typed(scenes),
+        )  # fmt: skip
         return _map_into(folder, job, model, report)
 
 
@@ -306,12 +308,19 @@ def _open(
     if isinstance(scenes, Source):
         return light(scenes) if recipe.input.dem else scenes
     if executor is not None:  # other processes may have another working directory
-        scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
+        scenes = _typed(scenes)
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
     return open_sources(
         scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed,
         light if recipe.input.dem else None,
     )  # fmt: skip
+
+
+def _typed(scenes: Sequence[str] | Source) -> tuple[str, ...]:
+    """Return scenes as a user would name them from any folder; none for a cube in memory."""
+    if isinstance(scenes, Source):
+        return ()
+    return tuple(",".join(map(_absolute, scene.split(","))) for scene in scenes)
 
 
 def _absolute(path: str) -> str:
@@ -333,7 +342,7 @@ def _legend_to_match(like: str | None) -> Legend | None:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--like {like} cannot be read as a legend ({error})") from None
-    return Legend.from_json(text)
+    return edited_legend(text)
 
 
 def _fit(
@@ -491,6 +500,7 @@ class _Job:
     executor: Executor | None = None
     journal: Journal | None = None
     library: SpectralLibrary | None = None
+    scenes: tuple[str, ...] = ()
 
 
 def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:
@@ -539,7 +549,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     if applied.reasons is not None:
         metrics["masked"] = mask.shares(applied.reasons.tolist())
         mask.write_mask_styles(folder, applied.reasons.tolist())
-    proof = provenance.collect(source, model, recipe, checksum=job.checksum)
+    proof = provenance.collect(source, model, recipe, job.scenes, checksum=job.checksum)
     if "illumination" in job.facts:
         proof["illumination"] = job.facts["illumination"]
     if matches:

@@ -21,8 +21,8 @@ KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "run": (
         "run.toml",
         "[provenance]",
-        ("units.*", "code.*", "mask.*", "confidence.*", "indices.*", "legend.json", "metrics.json",
-         "model", "map.png", "report.html", "item.json", "accuracy.json"),
+        ("units.*", "code.*", "mask.*", "confidence.*", "indices.*", "image.*", "legend.json",
+         "metrics.json", "model", "map.png", "report.html", "item.json", "accuracy.json"),
     ),
     "model": ("model.json", '"estimators"', ("model.safetensors",)),
     "scene": ("simulation.json", '"outcrop"', ("scene.*", "truth.*")),

@@ -18,6 +18,7 @@ from outcrop.sensors import embeddings, get_sensor
 from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
 from outcrop.sensors.spectrometer import without_bad
+from outcrop.sensors.unpacked import size_of
 from outcrop.source import BandFile, RasterSource, Source, open_quietly
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ def _require_whole(path: str, dataset: Any) -> None:
     head = int(_float(dataset.tags(ns="ENVI").get("header_offset")) or 0)
     size = np.dtype(dataset.dtypes[0]).itemsize
     expected = head + dataset.width * dataset.height * dataset.count * size
-    actual = Path(path).stat().st_size
+    actual = size_of(path)
     if actual < expected:
         raise SceneError(
             f"{path} is truncated: its header promises {expected:,} bytes and it has {actual:,}; "

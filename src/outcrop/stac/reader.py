@@ -24,6 +24,7 @@ from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.sensors.sentinel2_product import DEFAULT_RESOLUTION, RELIEF, SCL, interpolated
 from outcrop.source import BandFile, RasterSource, Source
+from outcrop.stac.aster import open_l1t
 from outcrop.stac.bands import AssetBand, asset_bands, band_of, best, number
 from outcrop.stac.document import Document, of_item
 from outcrop.stac.query import sun_of
@@ -86,6 +87,9 @@ def open_item(item: Document, options: Input, masks: Masks) -> QualitySource:
         If it has no bands that can be read, or contradicts itself beyond the rules.
     """
     scene = _Scene(item, _with_sensor(product_of(item), item, options), options)
+    if scene.product.family == "aster-l1t":
+        found = open_l1t(item, scene.rasters, options, masks)
+        return replace(found, product=scene.product.title, paths=(*_paths(item), *found.paths))
     chosen = scene.choose()
     own = [scene.source(asset, band) for asset, band in chosen]
     grid = scene.grid(own)
