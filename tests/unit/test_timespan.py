@@ -44,7 +44,7 @@ def test_spacecraft_tell_it_each_in_their_way(tmp_path):
         (safe.product(tmp_path / "s"), "2023-03-16T10:10:31.024Z"),
         (spectrometers.write_emit(tmp_path / "e")[0], "2023-03-16T04:51:33Z"),
         (
-            spectrometers.write_enmap(tmp_path / "n"),
+            spectrometers.write_enmap(tmp_path / "n")[0],
             "2022-07-12T09:00:01.500Z/2022-07-12T09:00:05.900Z",
         ),
     ]
