@@ -50,11 +50,13 @@ LAYERS = [
     {"applying", "provenance", "publish", "resuming"},
     {"lighting"},
     {"pipeline"},
+    {"comparison"},
     {"planning"},
     {"api"},
     {"demo"},
     {"web"},
     {"cli_options", "cli_output", "cli_parsing", "cli_search"},
+    {"cli_compare"},
     {"cli"},
     {"__main__"},
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from outcrop import __version__, config
+from outcrop import __version__, cli_compare, config
 from outcrop.cli_options import (
     AsJson,
     Cleaning,
@@ -33,8 +33,22 @@ from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
 from outcrop.cli_parsing import absolute, input_of, names_of, preprocess_of, recipe_of
 from outcrop.cli_search import search
 from outcrop.config import Input
+from outcrop.errors import Stopped
+
+
+class _Commands(typer.core.TyperGroup):
+    """Keeps what is known of a command that was stopped, which Typer would drop."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Stopped(*getattr(error, "__notes__", ())) from error
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Geological maps from satellite images, without labels.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -205,6 +219,10 @@ def evaluate(
 
         add_accuracy(path.parent, result.to_dict(), reference.name)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
+
+
+app.command()(cli_compare.compare)
+app.command()(cli_compare.sample)
 
 
 @app.command()

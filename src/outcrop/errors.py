@@ -44,6 +44,14 @@ class OutputError(OutcropError):
     """A result cannot be written where it was asked for."""
 
 
+class Stopped(Exception):
+    """A command was stopped by Ctrl-C or a signal; its text says what is kept.
+
+    No mistake of the user's, so no `OutcropError`; and no KeyboardInterrupt, of which Typer keeps
+    an exit code alone.
+    """
+
+
 class ClusterError(OutcropError):
     """A Dask cluster cannot be reached, was lost, or does not fit this run."""
 

@@ -345,13 +345,41 @@ def _legend_to_match(like: str | None) -> Legend | None:
     return edited_legend(text)
 
 
-def _fit(
-    source: Source,
-    recipe: Recipe,
-    like: Legend | None,
-    report: Reporter,
-    executor: Executor | None = None,
-) -> tuple[Model, list[str], dict[str, Any]]:
+@dataclass(frozen=True)
+class Prepared:
+    """What a recipe is fitted to.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As it suits the scene.
+    sample : Sample
+        Of the bands.
+    front : Front
+        Fitted to it.
+    features : Sample
+        The same pixels' features.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    recipe: Recipe
+    sample: Sample
+    front: Front
+    features: Sample
+    notes: tuple[str, ...]
+
+
+def prepare(
+    source: Source, recipe: Recipe, report: Reporter = silent, executor: Executor | None = None
+) -> Prepared:
+    """Draw the sample of a scene that a recipe is fitted to, and make features of it.
+
+    Raises
+    ------
+    OutcropError
+        If the scene holds nothing to fit, or the recipe does not suit its bands.
+    """
     notes = _notes(source)
     recipe, changes = suited(recipe, source.bands)
     notes += changes
@@ -368,6 +396,19 @@ def _fit(
     with limited_threads(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
     features = features_of(source, sample, front, recipe, report, executor)
+    return Prepared(recipe, sample, front, features, tuple(notes))
+
+
+def _fit(
+    source: Source,
+    recipe: Recipe,
+    like: Legend | None,
+    report: Reporter,
+    executor: Executor | None = None,
+) -> tuple[Model, list[str], dict[str, Any]]:
+    ready = prepare(source, recipe, report, executor)
+    sample, front, features = ready.sample, ready.front, ready.features
+    recipe, notes, run = ready.recipe, list(ready.notes), ready.recipe.run
     report("Fitting")
     started = time.perf_counter()
     with limited_threads(run.fit_threads):

@@ -97,7 +97,7 @@ def open_heights(path: str, grid: GeoBox, scene: str) -> Heights:
     Raises
     ------
     SceneError
-        If it cannot be read, or it or the scene has no CRS.
+        If it cannot be read, has several bands, or it or the scene has no CRS.
     """
     if grid.crs is None:
         raise SceneError(
@@ -108,6 +108,11 @@ def open_heights(path: str, grid: GeoBox, scene: str) -> Heights:
     if raster.grid.crs is None:
         raise SceneError(
             f"--dem {path} has no CRS; set it first (gdal_edit.py -a_srs EPSG:… {path})"
+        )
+    if len(raster.bands) > 1:
+        raise SceneError(
+            f"--dem {path} has {len(raster.bands)} bands, and an elevation model has one; give one "
+            "(of a scene's raster the heights are no metres)"
         )
     stored = raster.bands[0]
     file = BandFile(stored.path, stored.index, stored.nodata, stored.scale, stored.offset)
