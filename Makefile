@@ -7,6 +7,7 @@ else
   BIN := .venv/bin
 endif
 READY := .venv/.ready
+PAGE := src/outcrop/web/static/index.html
 
 .PHONY: help setup demo test check format bench clean
 help:
@@ -15,16 +16,22 @@ help:
 	@echo "make check  formatting, lint and types"
 	@echo "make bench  measure"
 
-setup: $(READY)
+setup: $(READY) $(PAGE)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]"
 	@$(BIN)/python -c "open('$(READY)', 'w').close()"
 
+# The workbench's page; all but `outcrop serve` works without.
+$(PAGE): web/package-lock.json web/index.html web/vite.config.ts $(wildcard web/src/*)
+	@if command -v npm >/dev/null; then cd web && npm ci --no-audit --no-fund --fetch-retries 1 && npm run build; \
+	else echo "no npm: the workbench's page is not built (Node 20 brings it)"; fi || \
+	echo "the workbench's page could not be built"
+
 demo: $(READY)
 	$(BIN)/python -m outcrop demo -o demo --overwrite
 
-test: $(READY)
+test: $(READY) $(PAGE)
 	$(BIN)/python -m pytest
 
 check: $(READY)

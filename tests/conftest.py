@@ -34,3 +34,12 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and required:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} needs the real scenes and was skipped"
+
+
+@pytest.fixture(scope="session")
+def workbench_runs(tmp_path_factory) -> tuple[Path, Path]:
+    """Two finished runs for the workbench, with a CRS and without: copy them to edit them."""
+    from workbench import make_run
+
+    folder = tmp_path_factory.mktemp("runs")
+    return make_run(folder, "utm"), make_run(folder, "plane", crs=None, transform=None)

@@ -1,6 +1,7 @@
 """A user's mistake gives one line that names value, rule and way out, exit 2, and no leftovers."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +17,30 @@ from rasters import UTM, blobs, write
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with a good scene of six bands, good.tif, and an earlier result, done/."""
+def here(tmp_path, monkeypatch, stock):
+    """A folder with a good scene of six bands, good.tif, and others that are bad."""
+    shutil.copytree(stock, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def done(here, result):
+    """An earlier result in it."""
+    return shutil.copytree(result, here / "done")
+
+
+@pytest.fixture(scope="module")
+def result(stock, tmp_path_factory):
+    out = tmp_path_factory.mktemp("result") / "done"
+    scene = str(stock / "good.tif")
+    assert main(["map", scene, "-o", str(out), "--units", "3", "--reducer", "pca", "-q"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("stock")
     data, _ = blobs((50, 60), bands=6, units=3)
     stored = np.round(data * 1e4).astype("u2")
     write(tmp_path / "good.tif", stored, nodata=0)
@@ -40,6 +62,15 @@ def here(tmp_path, monkeypatch):
     geopandas.GeoDataFrame(geometry=[box(0, 0, 9, 9)], crs=UTM).to_file(tmp_path / "away.gpkg")
     (tmp_path / "bad.gpkg").write_text("no vector")
     (tmp_path / "bad.toml").write_text("schema = 1\n[reducer]\nname = 'pca'\n[clusterr]\n")
+    (tmp_path / "items.json").write_text('{"type": "FeatureCollection", "features": []}')
+    (tmp_path / "catalog.json").write_text(
+        '{"type": "Catalog", "stac_version": "1.0.0", "id": "c", "description": "", "links": []}'
+    )
+    (tmp_path / "lib.hdr").write_text(
+        "ENVI\nsamples = 5\nlines = 3\nbands = 1\ndata type = 4\ninterleave = bsq\n"
+        "byte order = 0\nfile type = ENVI Spectral Library\n"
+    )
+    (tmp_path / "lib.sli").write_bytes(bytes(60))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep me")
     return tmp_path
@@ -82,6 +113,27 @@ CASES = {
     "no such command": ("mapp good.tif", "map"),
     "no scene": ("map -o out", "SCENE"),
     "no output": ("map good.tif", "--out"),
+    "a scene as heights": ("map good.tif -o out --dem good.tif --sun-azimuth 90 --sun-elevation 40",
+                           "has 6 bands, and an elevation model has one"),
+    "heights missing": ("map good.tif -o out --dem no.tif --sun-azimuth 90 --sun-elevation 40",
+                        "no.tif does not exist"),
+    "no sun": ("map good.tif -o out --dem one.tif", "nothing says where the sun stood"),
+    "metres as degrees": ("map good.tif -o out --crs EPSG:4326 --resolution 30",
+                          "counts in degrees"),
+    "no such CRS": ("map good.tif -o out --crs EPSG:999999", "no coordinate reference system"),
+    "no such composite": ("map good.tif -o out --composite mean", "unknown composite 'mean'"),
+    "barest without wavelengths": ("map good.tif good.tif -o out --composite barest",
+                                   "--composite barest: good.tif has no band red"),
+    "stacked bands of one sensor": (f"map good.tif good.tif -o out --stack {S} --bands aster_B05",
+                                    "unknown band 'aster_B05'"),
+    "sensors for other scenes": ("map good.tif -o out --stack --sensor sentinel2,aster",
+                                 "2 sensors for 1 scenes"),
+    "empty catalog": ("map catalog.json -o out", "holds no STAC item"),
+    "empty list of items": ("info items.json", "holds no STAC item"),
+    "a spectral library": ("map lib.sli -o out", "a spectral library and no scene"),
+    "unknown feature": ("map good.tif -o out --features bands,x", "unknown index 'x'"),
+    "indices of embeddings": ("map flat.tif -o out --sensor embedding --indices ndvi",
+                              "ndvi cannot be computed"),
     "seed negative": ("map good.tif -o out --seed -1", "seed = -1"),
     "existing folder": ("map good.tif -o done", "--overwrite"),
     "a folder of somebody else": ("map good.tif -o mine --overwrite", "not written by Outcrop"),
@@ -94,9 +146,9 @@ def tree(folder):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.usefixtures("done")
 def test_one_line_exit_2_and_nothing_left(here, capsys, case):
     command, says = CASES[case]
-    assert main(["map", "good.tif", "-o", "done", "--units", "3", "--reducer", "pca", "-q"]) == 0
     capsys.readouterr()
     before = tree(here)
     assert main(command.split()) == 2
@@ -181,5 +233,5 @@ def test_ctrl_c_exits_130_and_leaves_nothing(here):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in err
+    assert err.strip() == "outcrop: stopped; nothing was left behind"
     assert not list(here.glob("out*"))

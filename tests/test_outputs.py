@@ -18,7 +18,8 @@ def test_every_file_is_described(tmp_path):
             "--scale", "1e-4", "--indices", "all"]  # fmt: skip
     assert main([*argv, "--save-code", "--datetime", "2020-01-14"]) == 0
     written = {p.name for p in (tmp_path / "out").iterdir()}
-    assert written | {"clear.tif"} == set(FILES)  # that one is of composites
+    # Of composites, and of maps that met a reference.
+    assert written | {"clear.tif", "accuracy.json"} == set(FILES)
     page = PAGE.read_text("utf-8")
     report = (tmp_path / "out" / "report.html").read_text("utf-8")
     for name in written:

@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     import typer
 
     from outcrop.cli import app
-    from outcrop.errors import OutcropError
+    from outcrop.errors import OutcropError, Stopped
 
     # A scheduler's way to stop a run leaves as little behind as Ctrl-C does.
     with suppress(ValueError):  # not in the main thread
@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error.format_message())
     except OutcropError as error:
         return _fail("; ".join([str(error), *_notes(error)]))
-    except (KeyboardInterrupt, typer.Abort) as error:
-        left = _notes(error) or ["nothing was left behind"]
+    except (KeyboardInterrupt, typer.Abort, Stopped) as error:
+        left = [*map(str, error.args), *_notes(error)] or ["nothing was left behind"]
         print("; ".join(["outcrop: stopped", *left]), file=sys.stderr)
         return 130
     except MemoryError as error:

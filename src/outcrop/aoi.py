@@ -25,15 +25,29 @@ def clip(source: Source, path: str) -> Source:
     SceneError
         If the file cannot be read, holds no polygon, or does not touch the scene.
     """
-    shapes = _read_polygons(path, source.grid.crs, source.name)
-    window = _window(source.grid, shapes.total_bounds)
-    if window is None:
+    part, bounds = _part(source, path)
+    if part is None:
         raise SceneError(
             f"the area {path} lies outside the scene {source.name}; check both in a GIS "
             f"(scene bounds: {_say_bounds(source.grid)}; area bounds in the same CRS: "
-            f"{', '.join(f'{v:.6g}' for v in shapes.total_bounds)})"
+            f"{', '.join(f'{v:.6g}' for v in bounds)})"
         )
-    return MaskedSource(source, window, tuple(g.__geo_interface__ for g in shapes.geometry))
+    return part
+
+
+def part_in(source: Source, path: str) -> Source | None:
+    """Return a scene cut as `clip` does, None where the area does not touch it."""
+    return _part(source, path)[0]
+
+
+def _part(source: Source, path: str) -> tuple[Source | None, Any]:
+    """Return a scene cut to an area, or None, and the bounds of the area."""
+    shapes = _read_polygons(path, source.grid.crs, source.name)
+    bounds = shapes.total_bounds
+    window = _window(source.grid, bounds)
+    if window is None:
+        return None, bounds
+    return MaskedSource(source, window, tuple(g.__geo_interface__ for g in shapes.geometry)), bounds
 
 
 def _read_polygons(path: str, crs: Any, scene: str) -> Any:

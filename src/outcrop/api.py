@@ -120,6 +120,7 @@ def map_units(
     units: int | Literal["auto"] | None = None,
     seed: int | None = None,
     like: str | Path | None = None,
+    library: str | Path | None = None,
     dem: str | Path | None = None,
     sun: tuple[float, float] | None = None,
     overwrite: bool = False,
@@ -140,6 +141,8 @@ def map_units(
         Of everything random, instead of the recipe's.
     like : str or Path, optional
         ``legend.json`` of another run whose unit numbers, names and colours to take over.
+    library : str or Path, optional
+        Spectral library that the units are compared with; see ``docs/naming.md``.
     dem : str or Path, optional
         Elevation model with which to take the light on slopes out of the bands; the recipe's
         ``preprocess.illumination`` says how.
@@ -168,8 +171,10 @@ def map_units(
     light = {"dem": str(Path(dem).absolute()) if dem is not None else None,
              "sun_azimuth": azimuth, "sun_elevation": elevation}  # fmt: skip
     scene: dict[str, Any] = {k: v for k, v in light.items() if v is not None}
+    path = str(Path(library).absolute()) if library is not None else settings.products.library
     settings = dataclasses.replace(
         settings,
+        products=dataclasses.replace(settings.products, library=path),
         input=dataclasses.replace(settings.input, **scene),
         clusterer=with_step(settings.clusterer, n_units=units),
         run=dataclasses.replace(settings.run, **run),

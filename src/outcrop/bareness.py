@@ -14,12 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
-from outcrop.quality import vegetation_bands
+from outcrop.indices import BLUE, NIR, RED, SWIR1
 from outcrop.sensors.base import Band
 
-#: Where the other two bands of the bare-soil index may lie, and where best (um).
-BLUE = (0.44, 0.53, 0.48)
-SWIR = (1.5, 1.8, 1.61)
 #: An observation that is less bare than the barest by this much of the index counts 1/e.
 SOFTNESS = 0.05
 
@@ -73,19 +70,11 @@ def bareness_of(bands: Sequence[Band], name: str) -> Bareness:
     SceneError
         If there is no red or near-infrared band in reflectance.
     """
-    try:
-        red, nir = vegetation_bands(bands, name)
-    except SceneError as error:
-        raise SceneError(f"--composite barest: {error}") from None
-    blue, swir = _nearest(bands, BLUE), _nearest(bands, SWIR)
-    return Bareness(red, nir) if None in (blue, swir) else Bareness(red, nir, blue, swir)
-
-
-def _nearest(bands: Sequence[Band], place: tuple[float, float, float]) -> int | None:
-    low, high, best = place
-    found = [
-        (abs(b.wavelength_um - best), i)
-        for i, b in enumerate(bands)
-        if b.wavelength_um and low <= b.wavelength_um <= high and b.quantity == "reflectance"
-    ]
-    return min(found)[1] if found else None
+    red, nir, blue, swir = (p.nearest(bands, ("reflectance",)) for p in (RED, NIR, BLUE, SWIR1))
+    if red is None or nir is None:
+        raise SceneError(
+            f"--composite barest: {name} has no band {RED} or none {NIR} in reflectance, by which "
+            "bare ground is told from plants; take --composite geomedian (or see --sensor, "
+            "--bands, --scale)"
+        )
+    return Bareness(red, nir) if blue is None or swir is None else Bareness(red, nir, blue, swir)

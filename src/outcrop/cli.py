@@ -2,78 +2,53 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from outcrop import __version__, config
+from outcrop import __version__, cli_compare, config
 from outcrop.cli_options import (
-    Aoi,
-    Bands,
-    Checksum,
-    Clusterer,
-    Composite,
-    Crs,
+    AsJson,
+    Cleaning,
     Datetime,
-    Dem,
-    Device,
-    Features,
-    Haze,
-    Illumination,
+    Fitting,
     Indices,
-    Like,
-    Mask,
-    MinArea,
-    Ndvi,
-    Nodata,
-    Offset,
+    Library,
+    Lighting,
+    Making,
     Out,
     Overwrite,
     Quiet,
-    Radiometry,
-    RecipeName,
-    Reducer,
-    Resampling,
-    Resolution,
-    Resume,
-    SampleSize,
-    Scale,
+    Reading,
     Scenes,
     Scheduler,
-    Seed,
-    Sensor,
-    Stack,
-    SunAzimuth,
-    SunElevation,
-    Threads,
-    Units,
     Verbose,
-    Workers,
+    Working,
+    Writing,
+    grouped,
 )
 from outcrop.cli_output import Bars, index_lines, log_to_stderr, show
-from outcrop.cli_parsing import (
-    absolute,
-    given,
-    input_of,
-    joining_of,
-    light_of,
-    masks_of,
-    names_of,
-    override,
-    sample_of,
-)
+from outcrop.cli_parsing import absolute, input_of, names_of, preprocess_of, recipe_of
 from outcrop.cli_search import search
-from outcrop.config import Input, Recipe
-from outcrop.reasons import DEFAULT, NDVI
+from outcrop.config import Input
+from outcrop.errors import Stopped
 
-#: Options of `map` that say where and how to write, which `plan` doesn't.
-WRITING = ("out", "overwrite", "resume", "checksum", "scheduler")
+
+class _Commands(typer.core.TyperGroup):
+    """Keeps what is known of a command that was stopped, which Typer would drop."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise Stopped(*getattr(error, "__notes__", ())) from error
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Geological maps from satellite images, without labels.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -97,170 +72,72 @@ def _root(
 app.command()(search)
 
 
-def _asked(o: Mapping[str, Any]) -> Recipe:
-    """Lay the options of `map`, by the names of its parameters, over the recipe they name."""
-    return override(
-        config.load_recipe(o["recipe"]),
-        input={
-            **input_of(
-                o["sensor"],
-                o["bands"],
-                o["scale"],
-                o["offset"],
-                o["nodata"],
-                o["aoi"],
-                o["resolution"],
-                o["crs"],
-                o["resampling"],
-            ),
-            **light_of(o["dem"], o["sun_azimuth"], o["sun_elevation"]),
-            **joining_of(o["composite"], o["radiometry"], o["stack"]),
-        },
-        preprocess={**masks_of(o["mask"], o["ndvi"], o["haze"]), "illumination": o["illumination"]},
-        features={"use": names_of(o["features"], "--features")},
-        reducer=o["reducer"],
-        clusterer=o["clusterer"],
-        units=o["units"],
-        run={
-            "seed": o["seed"],
-            "sample": sample_of(o["sample"]),
-            "device": o["device"],
-            "threads": o["threads"],
-            "block": o["block"],
-            "like": absolute(o["like"]),
-        },
-        products={
-            "save_code": o["save_code"] or None,
-            "title": o["title"],
-            "min_area": o["min_area"],
-            "datetime": o["datetime"],
-            "indices": names_of(o["indices"], "--indices"),
-        },
-    )
-
-
 @app.command("map")
+@grouped
 def map_(
     scenes: Scenes,
     out: Out,
-    recipe: RecipeName = config.DEFAULT_RECIPE,
-    reducer: Reducer = None,
-    clusterer: Clusterer = None,
-    units: Units = None,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
-    resolution: Resolution = None,
-    crs: Crs = None,
-    resampling: Resampling = None,
-    composite: Composite = None,
-    radiometry: Radiometry = None,
-    stack: Stack = None,
-    mask: Mask = None,
-    ndvi: Ndvi = None,
-    haze: Haze = None,
-    features: Features = None,
-    indices: Indices = None,
-    dem: Dem = None,
-    illumination: Illumination = None,
-    sun_azimuth: SunAzimuth = None,
-    sun_elevation: SunElevation = None,
-    like: Like = None,
-    seed: Seed = None,
-    sample: SampleSize = None,
-    device: Device = None,
-    threads: Threads = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    block: Annotated[int | None, typer.Option("--block", help="Multiple of 512.")] = None,
-    min_area: MinArea = None,
-    datetime: Datetime = None,
-    save_code: Annotated[bool, typer.Option("--save-code", help="Write code.tif.")] = False,
-    title: Annotated[str | None, typer.Option("--title", help="Title of map and report.")] = None,
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-    checksum: Checksum = False,
+    *,
+    fitting: Fitting,
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
+    making: Making,
+    working: Working,
+    writing: Writing,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map the spectral units of a scene: fit a recipe to it and apply it."""
     log_to_stderr(quiet, verbose)
-    changed = _asked(locals())
+    recipe = recipe_of(reading, cleaning, lighting, fitting, working, making)
     from outcrop.cluster import dask_pool
     from outcrop.pipeline import map_scenes
 
-    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+    with dask_pool(writing.scheduler, working.workers) as executor, Bars(quiet) as reporter:
         result = map_scenes(
-            scenes, changed, out,
-            overwrite=overwrite, resume=resume, checksum=checksum,
+            scenes, recipe, out,
+            overwrite=writing.overwrite, resume=writing.resume, checksum=writing.checksum,
             executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
 
-def _with_the_options_of_map(command: Any) -> Any:
-    """Give a command the options of `map`, except where to write, and ``--json``."""
-    own = inspect.signature(command, eval_str=True).parameters
-    shared = inspect.signature(map_, eval_str=True).parameters
-    kept = [p for n, p in shared.items() if n not in WRITING]
-    chosen = [*kept, *(p for p in own.values() if p.kind is not p.VAR_KEYWORD)]
-    command.__signature__ = inspect.Signature(chosen)
-    command.__annotations__ = {p.name: p.annotation for p in chosen}
-    return command
-
-
 @app.command()
-@_with_the_options_of_map
+@grouped
 def plan(
+    scenes: Scenes,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    **options: Any,
+    fitting: Fitting,
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
+    making: Making,
+    working: Working,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Say what mapping a scene would take: blocks, memory, disk and time."""
-    log_to_stderr(options["quiet"], options["verbose"])
+    log_to_stderr(quiet, verbose)
+    recipe = recipe_of(reading, cleaning, lighting, fitting, working, making)
     from outcrop.planning import plan_run
 
-    found = plan_run(options["scenes"], _asked(options), workers=options["workers"] or 0)
+    found = plan_run(scenes, recipe, workers=working.workers or 0)
     typer.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))
 
 
 @app.command()
+@grouped
 def fit(
     scenes: Scenes,
     out: Out,
-    recipe: RecipeName = config.DEFAULT_RECIPE,
-    reducer: Reducer = None,
-    clusterer: Clusterer = None,
-    units: Units = None,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
-    resolution: Resolution = None,
-    crs: Crs = None,
-    resampling: Resampling = None,
-    composite: Composite = None,
-    radiometry: Radiometry = None,
-    stack: Stack = None,
-    mask: Mask = None,
-    ndvi: Ndvi = None,
-    haze: Haze = None,
-    features: Features = None,
-    dem: Dem = None,
-    illumination: Illumination = None,
-    sun_azimuth: SunAzimuth = None,
-    sun_elevation: SunElevation = None,
-    like: Like = None,
-    seed: Seed = None,
-    sample: SampleSize = None,
-    device: Device = None,
-    threads: Threads = None,
-    workers: Workers = None,
+    *,
+    fitting: Fitting,
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
+    working: Working,
     scheduler: Scheduler = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -268,92 +145,50 @@ def fit(
 ) -> None:
     """Fit a recipe to a scene and keep the model, to apply it elsewhere."""
     log_to_stderr(quiet, verbose)
-    changed = override(
-        config.load_recipe(recipe),
-        input={
-            **input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling),
-            **light_of(dem, sun_azimuth, sun_elevation),
-            **joining_of(composite, radiometry, stack),
-            **joining_of(composite, radiometry, stack),
-        },
-        preprocess={**masks_of(mask, ndvi, haze), "illumination": illumination},
-        features={"use": names_of(features, "--features")},
-        reducer=reducer,
-        clusterer=clusterer,
-        units=units,
-        run={
-            "seed": seed,
-            "sample": sample_of(sample),
-            "device": device,
-            "threads": threads,
-            "like": absolute(like),
-        },
-        products={},
-    )
+    recipe = recipe_of(reading, cleaning, lighting, fitting, working)
     from outcrop.cluster import dask_pool
     from outcrop.pipeline import fit_scenes
 
-    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+    with dask_pool(scheduler, working.workers) as executor, Bars(quiet) as reporter:
         model = fit_scenes(
-            scenes, changed, out, overwrite=overwrite, executor=executor, report=reporter
+            scenes, recipe, out, overwrite=overwrite, executor=executor, report=reporter
         )
     if not quiet:
         typer.echo(f"{len(model.numbers)} units fitted; model in {out}")
 
 
 @app.command()
+@grouped
 def apply(
     model: Annotated[Path, typer.Argument(help="Folder of a model or of a run.")],
     scenes: Scenes,
     out: Out,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
-    resolution: Resolution = None,
-    crs: Crs = None,
-    resampling: Resampling = None,
-    composite: Composite = None,
-    radiometry: Radiometry = None,
-    stack: Stack = None,
-    mask: Mask = None,
-    ndvi: Ndvi = None,
-    haze: Haze = None,
+    *,
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
     indices: Indices = None,
-    dem: Dem = None,
-    illumination: Illumination = None,
-    sun_azimuth: SunAzimuth = None,
-    sun_elevation: SunElevation = None,
-    threads: Threads = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
+    library: Library = None,
     datetime: Datetime = None,
-    overwrite: Overwrite = False,
-    resume: Resume = False,
-    checksum: Checksum = False,
+    working: Working,
+    writing: Writing,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Map a scene with a model that was fitted on another of the same bands."""
     log_to_stderr(quiet, verbose)
+    options = Input(**input_of(reading, lighting))
+    preprocess = preprocess_of(cleaning, lighting)
     from outcrop.cluster import dask_pool
     from outcrop.pipeline import apply_to_scenes
 
-    options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
-        **given(light_of(dem, sun_azimuth, sun_elevation)),
-        **given(joining_of(composite, radiometry, stack)),
-        **given(joining_of(composite, radiometry, stack)),
-    )
-    with dask_pool(scheduler, workers) as executor, Bars(quiet) as reporter:
+    with dask_pool(writing.scheduler, working.workers) as executor, Bars(quiet) as reporter:
         result = apply_to_scenes(
-            model, scenes, out, options=options,
-            preprocess=given({**masks_of(mask, ndvi, haze), "illumination": illumination}),
-            indices=names_of(indices, "--indices") or (),
-            threads=threads, datetime=datetime, overwrite=overwrite, resume=resume,
-            checksum=checksum, executor=executor, report=reporter,
+            model, scenes, out, options=options, preprocess=preprocess,
+            indices=names_of(indices, "--indices") or (), library=absolute(library),
+            datetime=datetime,
+            threads=working.threads, overwrite=writing.overwrite, resume=writing.resume,
+            checksum=writing.checksum, executor=executor, report=reporter,
         )  # fmt: skip
     show(result, quiet)
 
@@ -367,7 +202,11 @@ def evaluate(
         str | None,
         typer.Option("--ignore", help="Reference values that are no class: 0,255."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Add the result to the run: its report, accuracy.json."),
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare a map with a reference: accuracy with units matched to classes, and more."""
     from outcrop.evaluation import evaluate as compare
@@ -375,39 +214,28 @@ def evaluate(
     path = map_path / "units.tif" if map_path.is_dir() else map_path
     values = None if ignore is None else [v.strip() for v in ignore.split(",") if v.strip()]
     result = compare(path, reference, field=field, ignore=values)
+    if report:
+        from outcrop.products.accuracy import add_accuracy
+
+        add_accuracy(path.parent, result.to_dict(), reference.name)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
 
 
+app.command()(cli_compare.compare)
+app.command()(cli_compare.sample)
+
+
 @app.command()
-def info(
-    scenes: Scenes,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
-    resolution: Resolution = None,
-    crs: Crs = None,
-    resampling: Resampling = None,
-    composite: Composite = None,
-    radiometry: Radiometry = None,
-    stack: Stack = None,
-    mask: Mask = None,
-    ndvi: Ndvi = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@grouped
+def info(scenes: Scenes, *, reading: Reading, cleaning: Cleaning, as_json: AsJson = False) -> None:
     """Show what scenes are taken for: bands, wavelengths, quantity, grid, overlaps, data."""
+    preprocess = config.Preprocess(**preprocess_of(cleaning))
+    options = Input(**input_of(reading))
     from outcrop.describing import describe
     from outcrop.opening import open_sources
     from outcrop.quality import Masks
 
-    options = Input(
-        **given(input_of(sensor, bands, scale, offset, nodata, aoi, resolution, crs, resampling)),
-        **given(joining_of(composite, radiometry, stack)),
-    )
-    chosen = given(masks_of(mask, ndvi))
-    masks = Masks(chosen.get("mask", DEFAULT), chosen.get("ndvi", NDVI))
+    masks = Masks(preprocess.mask, preprocess.ndvi)
     facts = describe(open_sources(scenes, options, masks))
     typer.echo(json.dumps(facts.to_dict(), indent=1) if as_json else str(facts))
 
@@ -451,20 +279,19 @@ def sensors() -> None:
 
 
 @app.command()
+@grouped
 def indices(
     scene: Annotated[
         str | None, typer.Argument(help="Say it for the bands of this scene.", show_default=False)
     ] = None,
-    sensor: Sensor = None,
-    bands: Bands = None,
-    scale: Scale = None,
-    offset: Offset = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: Reading,
+    as_json: AsJson = False,
 ) -> None:
     """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
+    options = Input(**input_of(reading))
     from outcrop.listing import index_list
 
-    options = Input(**given(input_of(sensor, bands, scale, offset, None, None, None, None, None)))
     found = index_list(scene, options)
     typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(index_lines(found)))
 
@@ -503,3 +330,59 @@ def demo(
     show(result, quiet)
     if not quiet:
         typer.echo(str(evaluation))
+
+
+@app.command()
+def serve(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="OUT...", help="Folders of runs; several are compared."),
+    ],
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; the default is this machine alone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 8765,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", help="A name that browsers may call it by, besides --host."),
+    ] = None,
+    basemap: Annotated[
+        str, typer.Option("--basemap", help="Tiles to lie under the map: https://.../{z}/{x}/{y}.")
+    ] = "",
+    library: Annotated[
+        Path | None, typer.Option("--library", help="Spectral library to compare spectra with.")
+    ] = None,
+    imagery: Annotated[
+        bool, typer.Option(help="Store the imagery as image.tif in a run that has none.")
+    ] = True,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Open runs in the workbench: look, name, merge, split, compare, export."""
+    log_to_stderr(quiet=False, verbose=False)
+    from outcrop.web.serving import is_loopback, serve
+
+    if not is_loopback(host):
+        typer.echo(f"outcrop: note: all who reach {host} can see and edit these runs", err=True)
+
+    def ready(url: str) -> None:
+        typer.echo(f"workbench at {url} (Ctrl-C ends it)")
+        if browser:
+            typer.launch(url)
+
+    serve(
+        runs, host=host, port=port, allowed=allow_host or (), basemap=basemap, library=library,
+        imagery=imagery, ready=ready,
+    )  # fmt: skip
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that was edited.")],
+    out: Out,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a map as edited in the workbench: rasters, polygons, styles, legend and report."""
+    from outcrop.web.export import export_to
+
+    legend = export_to(run, out, overwrite=overwrite)
+    typer.echo(f"{len(legend.units)} units in {out}")

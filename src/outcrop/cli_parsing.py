@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from outcrop import config
+from outcrop.cli_options import Cleaning, Fitting, Lighting, Making, Reading, Working
 from outcrop.config import Recipe
 from outcrop.errors import InputError, RecipeError, unknown_name
 from outcrop.reasons import check_mask
@@ -14,78 +15,94 @@ from outcrop.reasons import check_mask
 HAZE = ("auto", "none", "dark-object")
 
 
-def input_of(
-    sensor: str | None,
-    bands: str | None,
-    scale: float | None,
-    offset: float | None,
-    nodata: float | None,
-    aoi: str | None,
-    resolution: float | None,
-    crs: str | None,
-    resampling: str | None,
-) -> dict[str, Any]:
-    """Return what is said of the input, None where nothing is."""
-    names = None if bands is None else tuple(b.strip() for b in bands.split(",") if b.strip())
-    if names == ():
-        raise InputError(f"--bands {bands!r} names no band; give names joined by commas, as B2,B3")
-    return {"sensor": sensor, "bands": names, "scale": scale, "offset": offset,
-            "nodata": nodata, "aoi": absolute(aoi), "resolution": resolution, "crs": crs,
-            "resampling": resampling}  # fmt: skip
-
-
-def light_of(
-    dem: str | None, sun_azimuth: float | None, sun_elevation: float | None
-) -> dict[str, Any]:
-    """Return what is said of the light on slopes, None where nothing is."""
-    path = dem if dem is None or "://" in dem else absolute(dem)
-    return {"dem": path, "sun_azimuth": sun_azimuth, "sun_elevation": sun_elevation}
-
-
-def joining_of(composite: str | None, radiometry: str | None, stack: bool | None) -> dict[str, Any]:
-    """Return what is said of how scenes become one, None where nothing is."""
-    return {"composite": composite, "radiometry": radiometry, "stack": stack}
-
-
-def masks_of(mask: str | None, ndvi: float | None, haze: str | None = None) -> dict[str, Any]:
-    """Return what is said of masks and haze, None where nothing is."""
-    names = None
-    if mask is not None:
-        names = tuple(n.strip().lower() for n in mask.split(",") if n.strip())
-        names = () if names == ("none",) else names
-    if haze not in (None, *HAZE):
-        raise RecipeError("--haze: " + unknown_name("method", str(haze), HAZE))
-    found = {"mask": names, "ndvi": ndvi, "haze": haze}
-    check_mask(names or (), 0.0 if ndvi is None else ndvi, "--mask")
-    return found
-
-
-def override(
-    recipe: Recipe,
-    *,
-    input: dict[str, Any],
-    preprocess: dict[str, Any],
-    reducer: str | None,
-    clusterer: str | None,
-    units: str | None,
-    run: dict[str, Any],
-    products: dict[str, Any],
-    features: dict[str, Any] | None = None,
+def recipe_of(
+    reading: Reading,
+    cleaning: Cleaning,
+    lighting: Lighting,
+    fitting: Fitting,
+    working: Working,
+    making: Making | None = None,
 ) -> Recipe:
-    """Lay what the command line says over a recipe, and check the whole again."""
-    clusters = config.with_step(recipe.clusterer, clusterer, n_units=units_of(units))
+    """Lay what the command line says over the recipe that it names, and check the whole again.
+
+    Raises
+    ------
+    RecipeError, InputError
+        If an option or the recipe cannot be used.
+    """
+    recipe = config.load_recipe(fitting.recipe)
+    clusterer = config.with_step(recipe.clusterer, fitting.clusterer, n_units=_units(fitting.units))
     changed = dataclasses.replace(
         recipe,
-        input=dataclasses.replace(recipe.input, **given(input)),
-        preprocess=dataclasses.replace(recipe.preprocess, **given(preprocess)),
-        features=dataclasses.replace(recipe.features, **given(features or {})),
-        reducer=config.with_step(recipe.reducer, reducer),
-        clusterer=clusters,
-        run=dataclasses.replace(recipe.run, **given(run)),
-        products=dataclasses.replace(recipe.products, **given(products)),
+        input=_over(recipe.input, input_of(reading, lighting)),
+        preprocess=_over(recipe.preprocess, preprocess_of(cleaning, lighting)),
+        features=_over(recipe.features, {"use": names_of(fitting.features, "--features")}),
+        reducer=config.with_step(recipe.reducer, fitting.reducer),
+        clusterer=clusterer,
+        run=_over(recipe.run, {**_run_of(fitting, working), "block": making and making.block}),
+        products=_over(recipe.products, _products_of(making)),
     )
     config.check_recipe(changed, "options")
     return changed
+
+
+def input_of(reading: Reading, lighting: Lighting | None = None) -> dict[str, Any]:
+    """Return what is said of the input."""
+    names = None
+    if reading.bands is not None:
+        names = tuple(b.strip() for b in reading.bands.split(",") if b.strip())
+    if names == ():
+        raise InputError(
+            f"--bands {reading.bands!r} names no band; give names joined by commas, as B2,B3"
+        )
+    told = {**vars(reading), "bands": names, "aoi": absolute(reading.aoi)}
+    if lighting is not None:
+        dem = lighting.dem
+        told |= {
+            "dem": dem if dem is None or "://" in dem else absolute(dem),
+            "sun_azimuth": lighting.sun_azimuth,
+            "sun_elevation": lighting.sun_elevation,
+        }
+    return given(told)
+
+
+def preprocess_of(cleaning: Cleaning, lighting: Lighting | None = None) -> dict[str, Any]:
+    """Return what is said of masks, haze and the light on slopes."""
+    names = None
+    if cleaning.mask is not None:
+        names = tuple(n.strip().lower() for n in cleaning.mask.split(",") if n.strip())
+        names = () if names == ("none",) else names
+    if cleaning.haze not in (None, *HAZE):
+        raise RecipeError("--haze: " + unknown_name("method", str(cleaning.haze), HAZE))
+    check_mask(names or (), cleaning.ndvi or 0.0, "--mask")
+    told = {**vars(cleaning), "mask": names}
+    if lighting is not None:
+        told["illumination"] = lighting.illumination
+    return given(told)
+
+
+def _run_of(fitting: Fitting, working: Working) -> dict[str, Any]:
+    return {
+        "seed": fitting.seed,
+        "sample": _sample(fitting.sample),
+        "device": fitting.device,
+        "like": absolute(fitting.like),
+        "threads": working.threads,
+    }
+
+
+def _products_of(making: Making | None) -> dict[str, Any]:
+    if making is None:
+        return {}
+    return {
+        **{name: value for name, value in vars(making).items() if name != "block"},
+        "save_code": making.save_code or None,
+        "indices": names_of(making.indices, "--indices"),
+    }
+
+
+def _over(table: Any, said: dict[str, Any]) -> Any:
+    return dataclasses.replace(table, **given(said))
 
 
 def absolute(path: str | None) -> str | None:
@@ -108,7 +125,7 @@ def names_of(text: str | None, option: str) -> tuple[str, ...] | None:
     return () if names == ("none",) else names
 
 
-def units_of(text: str | None) -> int | str | None:
+def _units(text: str | None) -> int | str | None:
     """Read a number of units, 2-254 or auto."""
     if text is None or text == "auto":
         return text
@@ -121,7 +138,7 @@ def units_of(text: str | None) -> int | str | None:
     return number
 
 
-def sample_of(text: str | None) -> int | str | None:
+def _sample(text: str | None) -> int | str | None:
     """Read the size of a sample: pixels or all."""
     if text is None or text == "all":
         return text

@@ -116,7 +116,9 @@ class Products:
     ``min_area`` is the minimum mapping unit: areas of one unit that are smaller join a
     neighbour. In square metres, or in pixels for a scene without a CRS; 0 keeps everything.
     ``datetime`` says when the scene was taken, for ``item.json``; see `parse_timespan`.
-    ``indices`` are the layers of ``indices.tif``, or ``all`` that the bands allow.
+    ``indices`` are the layers of ``indices.tif``, or ``all`` that the bands allow. ``library`` is
+    a spectral library whose spectra the units' are compared with. ``simplify`` is how far, in
+    metres (pixels without a CRS), outlines of the polygons may be smoothed; 0 keeps the pixels'.
     """
 
     save_code: bool = False
@@ -124,6 +126,8 @@ class Products:
     min_area: float = 0.0
     datetime: str | None = None
     indices: tuple[str, ...] = ()
+    library: str | None = None
+    simplify: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -301,6 +305,12 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
             f"{origin}: features.compress_above = {recipe.features.compress_above} must be 0 "
             f"(never) or more and features.compress_to = {recipe.features.compress_to} 1 or more"
         )
+    _check_products(recipe, origin)
+    if not 0 <= run.seed < 2**32:
+        raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+
+
+def _check_products(recipe: Recipe, origin: str) -> None:
     if recipe.products.datetime is not None:
         parse_timespan(recipe.products.datetime)
     if not 0 <= recipe.products.min_area < float("inf"):
@@ -308,8 +318,11 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
             f"{origin}: products.min_area = {recipe.products.min_area}; it must be 0 (keep "
             "everything) or more, in square metres, or in pixels without a CRS"
         )
-    if not 0 <= run.seed < 2**32:
-        raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+    if not 0 <= recipe.products.simplify < float("inf"):
+        raise RecipeError(
+            f"{origin}: products.simplify = {recipe.products.simplify}; it must be 0 (keep the "
+            "outlines of the pixels) or more, in metres, or in pixels without a CRS"
+        )
 
 
 def _check_indices(recipe: Recipe, origin: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.engine import TILE, cut
-from outcrop.mosaic import MosaicSource
+from outcrop.mosaic import MaskedSource, MosaicSource, offsets_of
 from outcrop.reasons import CLEAR, CODES, FILL, OUTSIDE, SWITCHES
 from outcrop.source import Source, Window, has_reasons, leaves, read_reasons
 
@@ -40,12 +40,14 @@ def date_facts(source: Source) -> dict[str, dict[str, float]]:
         By reason: ``observations`` that were masked for it and have another date, the share of
         them that is ``clear_on_others`` (on more than half of the other dates), and the share
         that is ``persistent`` (masked for it on half of at least three dates; None without
-        such). Of up to `TILES` tiles. Empty without several dates that tell reasons.
+        such). Of up to `TILES` tiles, within the area of interest. Empty without several dates
+        that tell reasons.
     """
     total = np.zeros((len(SWITCHES), _COLUMNS), np.int64)
+    area = next((leaf for leaf in leaves(source) if isinstance(leaf, MaskedSource)), None)
     for leaf in leaves(source):
         if isinstance(leaf, MosaicSource) and len(leaf.parts) > 1 and has_reasons(leaf):
-            total += _counted(leaf)
+            total += _counted(leaf, area)
     return {name: _facts(row) for name, row in zip(SWITCHES, total, strict=True) if row[0]}
 
 
@@ -78,12 +80,20 @@ def date_notes(facts: dict[str, dict[str, Any]]) -> list[str]:
     return notes
 
 
-def _counted(mosaic: MosaicSource) -> NDArray[np.int64]:
-    blocks = cut(mosaic.grid.shape, TILE)
+def _counted(mosaic: MosaicSource, area: MaskedSource | None) -> NDArray[np.int64]:
+    """Count the observations of a mosaic, or of the part of it within an area."""
+    row, col = offsets_of([mosaic, area])[1] if area else (0, 0)
+    blocks = cut((area or mosaic).grid.shape, TILE)
     chosen = sorted(np.random.default_rng(0xDA7E).permutation(len(blocks))[:TILES])
     total = np.zeros((len(SWITCHES), _COLUMNS), np.int64)
     for i in chosen:
-        codes = [c for part in _parts(mosaic) if (c := part.codes(blocks[i].core)) is not None]
+        core = blocks[i].core
+        window = Window(core.row + row, core.col + col, core.height, core.width)
+        codes = [c for part in _parts(mosaic) if (c := part.codes(window)) is not None]
+        if area is not None:
+            outside = area.outside(core)
+            for seen in codes:
+                seen[outside] = OUTSIDE
         if len(codes) > 1:
             total += count_dates(codes)
     return total

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from outcrop.config import load_recipe, with_step
 from outcrop.pipeline import Reporter, Result, map_scenes, silent
+from outcrop.products.accuracy import add_accuracy
 from outcrop.publish import check_free, staged
 
 if TYPE_CHECKING:
@@ -94,4 +95,6 @@ def run_demo(
         run=dataclasses.replace(recipe.run, seed=seed),
     )
     result = map_scenes([str(scene)], recipe, out / "map", overwrite=overwrite, report=report)
-    return result, evaluate(result.folder / "units.tif", truth)
+    evaluation = evaluate(result.folder / "units.tif", truth)
+    add_accuracy(result.folder, evaluation.to_dict(), f"{truth.name}, the rocks simulated")
+    return result, evaluation

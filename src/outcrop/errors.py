@@ -24,6 +24,10 @@ class SceneError(InputError):
     """A scene cannot be opened or read, or holds nothing to map."""
 
 
+class EmptyError(SceneError):
+    """A scene can be read and has no pixel with data in every band."""
+
+
 class RecipeError(InputError):
     """A recipe, or an option that overrides it, is not valid."""
 
@@ -38,6 +42,14 @@ class ReferenceMapError(InputError):
 
 class OutputError(OutcropError):
     """A result cannot be written where it was asked for."""
+
+
+class Stopped(Exception):
+    """A command was stopped by Ctrl-C or a signal; its text says what is kept.
+
+    No mistake of the user's, so no `OutcropError`; and no KeyboardInterrupt, of which Typer keeps
+    an exit code alone.
+    """
 
 
 class ClusterError(OutcropError):

@@ -287,6 +287,7 @@ def fit_model(
     recipe: Recipe,
     *,
     like: Legend | None = None,
+    reducer: Estimator | None = None,
 ) -> Model:
     """Fit a recipe to a sample.
 
@@ -302,6 +303,8 @@ def fit_model(
     recipe : Recipe
     like : Legend, optional
         Units of another run, whose numbers, names and colours the nearest units take over.
+    reducer : Estimator, optional
+        Fitted by this recipe to these rows before, where only the units are sought anew.
 
     Raises
     ------
@@ -309,9 +312,10 @@ def fit_model(
         If a step needs what the bands do not have, or there are fewer rows than units.
     """
     seed = recipe.run.seed
-    reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device)
-    beside = {"neighbours": features.neighbours} if needs_neighbours(recipe) else {}
-    reducer = _fitted(reducer, recipe.reducer, features.rows, **beside)
+    if reducer is None:
+        reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device)
+        beside = {"neighbours": features.neighbours} if needs_neighbours(recipe) else {}
+        reducer = _fitted(reducer, recipe.reducer, features.rows, **beside)
     clusterer = _build(CLUSTERERS, recipe.clusterer, seed)
     clusterer = _fitted(clusterer, recipe.clusterer, reducer.transform(features.rows))
     means = _means(sample.rows, clusterer.labels_)

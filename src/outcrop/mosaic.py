@@ -105,21 +105,22 @@ class MaskedSource(SourceOver):
         self, window: Window
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
         """Return bands, reasons, and how many observations are clear."""
-        from rasterio.features import geometry_mask
-
         inner = Window(
             self.window.row + window.row, self.window.col + window.col, window.height, window.width
         )
         data, reasons, clear = read_observed(self.base, inner)
-        outside = geometry_mask(
-            self.geometries,
-            out_shape=(window.height, window.width),
-            transform=self.grid[window.slices].affine,
-        )
+        outside = self.outside(window)
         data[:, outside] = np.nan
         reasons[outside] = OUTSIDE
         clear[outside] = 0
         return data, reasons, clear
+
+    def outside(self, window: Window) -> NDArray[np.bool_]:
+        """Tell which pixels (height, width) lie outside the area."""
+        from rasterio.features import geometry_mask
+
+        shape, affine = (window.height, window.width), self.grid[window.slices].affine
+        return np.asarray(geometry_mask(self.geometries, out_shape=shape, transform=affine))
 
 
 def overlap(a: Window, b: Window) -> Window | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,10 +45,12 @@ def open_sources(
     masks: Masks | None = None,
     haze: str = "none",
     seed: int = 0,
+    light: Callable[[Source], Source] | None = None,
 ) -> Source:
     """Open one scene, or several as a mosaic on one grid, cut to the area of interest.
 
-    Each scene's haze is its own, and is estimated on the whole of it.
+    Each scene's haze is its own, and is estimated on the whole of it. So is the light on its
+    slopes; see `combine`.
     """
     options, masks = options or Input(), masks or Masks()
     if not scenes:
@@ -57,11 +59,16 @@ def open_sources(
         opened = _open_each(scenes, options, masks, haze)
     else:
         opened = [part for scene in scenes for part in _open(scene, options, masks, haze)]
-    source = combine(opened, options, seed)
+    source = combine(opened, options, seed, light)
     return clip(source, options.aoi) if options.aoi else source
 
 
-def combine(sources: Sequence[Source], options: Input, seed: int = 0) -> Source:
+def combine(
+    sources: Sequence[Source],
+    options: Input,
+    seed: int = 0,
+    light: Callable[[Source], Source] | None = None,
+) -> Source:
     """Make one source of several: on one grid, of one radiometry, composed, sensors stacked.
 
     Parameters
@@ -71,6 +78,9 @@ def combine(sources: Sequence[Source], options: Input, seed: int = 0) -> Source:
         ``crs``, ``resolution``, ``resampling``, ``composite``, ``radiometry`` and ``stack``.
     seed : int
         Of the samples by which radiometries are matched.
+    light : callable, optional
+        Takes the light on slopes out of a scene. It is given each by itself, on the common grid
+        and before any two are compared: every date has its own sun.
 
     Raises
     ------
@@ -83,6 +93,8 @@ def combine(sources: Sequence[Source], options: Input, seed: int = 0) -> Source:
         for other in sources[1:]:
             require_same_bands(sources[0], other)
     aligned = align(sources, target)
+    if light is not None:
+        aligned = [light(source) for source in aligned]
     groups = by_bands(aligned) if options.stack else [aligned]
     labels = options.bands if options.stack else None
     return stack([_one(group, options, seed) for group in groups], labels)

@@ -23,22 +23,24 @@ from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.haze import haze_facts
 from outcrop.indices import require
-from outcrop.lighting import Units, light_scores, lit_part
+from outcrop.lighting import Units, light_scores, lit_parts, unlit
+from outcrop.matching import match_spectra, open_library, with_matches
 from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
 from outcrop.odd_values import settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
+from outcrop.products.edits import edited_legend
 from outcrop.products.indices import index_facts, with_indices
 from outcrop.products.legend import Legend
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
 from outcrop.relief.fitting import without_relief
-from outcrop.relief.source import LitSource
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
+from outcrop.source import Source, acquired, file_paths, notes_of, products_of, radiometry_of
+from outcrop.spectra import SpectralLibrary
 from outcrop.suiting import suited
 from outcrop.warp import gcps_of
 
@@ -131,9 +133,9 @@ def map_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     legend = _legend_to_match(recipe.run.like)
-    source = _open(scenes, recipe, executor)
+    library = open_library(recipe.products.library)
+    source = _open(scenes, recipe, executor, report)
     require(recipe.products.indices, source.bands, source.name)
-    source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite, resume=resume) as folder:
         _check_executor(executor, source, folder)
         journal = _journal(folder, source, recipe)
@@ -146,8 +148,9 @@ def map_scenes(
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
         job = _Job(
-            out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal
-        )
+            out, source, model.recipe, tuple(notes), facts, started, checksum, executor, journal,
+            library, _typed(scenes),
+        )  # fmt: skip
         return _map_into(folder, job, model, report)
 
 
@@ -164,7 +167,7 @@ def fit_scenes(
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
-    source = without_relief(_open(scenes, recipe, executor), recipe, report("Measuring the light"))
+    source = _open(scenes, recipe, executor, report)
     with staged(out, kind="model", overwrite=overwrite) as folder:
         _check_executor(executor, source, folder)
         model, _, _ = _fit(source, recipe, legend, report, executor)
@@ -182,6 +185,7 @@ def apply_to_scenes(
     indices: Sequence[str] = (),
     threads: int | None = None,
     datetime: str | None = None,
+    library: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     checksum: bool = False,
@@ -193,7 +197,8 @@ def apply_to_scenes(
     ``options`` says what the scene's files do not, and ``preprocess`` what is masked (``mask``,
     ``ndvi``) and whether ``haze`` is taken off; what they leave open is taken from the fit. Haze
     is estimated anew: it belongs to the scene. ``datetime`` says when the scene was taken; that
-    of the fit is another's. ``indices`` are the layers of ``indices.tif``.
+    of the fit is another's. ``indices`` are the layers of ``indices.tif``, and ``library`` is a
+    spectral library to compare with.
 
     Raises
     ------
@@ -204,6 +209,7 @@ def apply_to_scenes(
     check_free(out, overwrite=overwrite)
     started = time.perf_counter()
     model = Model.load(model_folder)
+    known = open_library(library)
     given = options or Input()
     kept = {
         f: getattr(model.recipe.input, f)
@@ -225,17 +231,16 @@ def apply_to_scenes(
         input=dataclasses.replace(given, **merged),
         preprocess=dataclasses.replace(model.recipe.preprocess, **(preprocess or {})),
         products=dataclasses.replace(
-            model.recipe.products, datetime=datetime, indices=tuple(indices)
+            model.recipe.products, datetime=datetime, indices=tuple(indices), library=library
         ),
         run=model.recipe.run
         if threads is None
         else dataclasses.replace(model.recipe.run, threads=threads),
     )
     check_recipe(recipe, "options")
-    source = _open(scenes, recipe, executor)
+    source = _open(scenes, recipe, executor, report)
     model.require_bands(source.bands, source.name)
     require(recipe.products.indices, source.bands, source.name)
-    source = without_relief(source, recipe, report("Measuring the light"))
     with staged(out, overwrite=overwrite, resume=resume) as folder:
         _check_executor(executor, source, folder)
         journal = _journal(folder, source, recipe, model=model)
@@ -247,7 +252,10 @@ def apply_to_scenes(
             facts = {"model": str(model_folder), **facts}
             if journal:
                 journal.begin({"notes": notes, "facts": facts}, folder / "model")
-        job = _Job(out, source, recipe, tuple(notes), facts, started, checksum, executor, journal)
+        job = _Job(
+            out, source, recipe, tuple(notes), facts, started, checksum, executor, journal, known,
+            _typed(scenes),
+        )  # fmt: skip
         return _map_into(folder, job, model, report)
 
 
@@ -262,18 +270,19 @@ def open_scenes(scenes: Sequence[str] | Source, recipe: Recipe) -> Source:
     source = _open(scenes, recipe)
     require(recipe.products.indices, source.bands, source.name)
     _notes(source)
-    return without_relief(source, recipe)
+    return source
 
 
 def _told_of(
     source: Source, model: Model, recipe: Recipe, report: Reporter
 ) -> tuple[list[str], dict[str, Any]]:
     """Return notes and facts of a scene that a model is applied to."""
-    notes = _notes(source) + _unlike_fit(model, lit := lit_part(source))
-    if lit is None:
+    lit = bool(lit_parts(source))
+    notes = _notes(source) + _unlike_fit(model, lit=lit)
+    if not lit:
         return notes, {}
-    units = (_assigned(s, model, recipe, report) for s in (lit.uncorrected, lit))
-    scores, doubts = light_scores(lit, *units)
+    units = (_assigned(s, model, recipe, report) for s in (unlit(source), source))
+    scores, doubts = light_scores(source, *units)
     return notes + doubts, {"illumination": scores}
 
 
@@ -288,14 +297,30 @@ def _journal(
 
 
 def _open(
-    scenes: Sequence[str] | Source, recipe: Recipe, executor: Executor | None = None
+    scenes: Sequence[str] | Source,
+    recipe: Recipe,
+    executor: Executor | None = None,
+    report: Reporter = silent,
 ) -> Source:
+    def light(scene: Source) -> Source:
+        return without_relief(scene, recipe, report("Measuring the light"))
+
     if isinstance(scenes, Source):
-        return scenes
+        return light(scenes) if recipe.input.dem else scenes
     if executor is not None:  # other processes may have another working directory
-        scenes = [",".join(map(_absolute, scene.split(","))) for scene in scenes]
+        scenes = _typed(scenes)
     masks = Masks(recipe.preprocess.mask, recipe.preprocess.ndvi)
-    return open_sources(scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed)
+    return open_sources(
+        scenes, recipe.input, masks, recipe.preprocess.haze, recipe.run.seed,
+        light if recipe.input.dem else None,
+    )  # fmt: skip
+
+
+def _typed(scenes: Sequence[str] | Source) -> tuple[str, ...]:
+    """Return scenes as a user would name them from any folder; none for a cube in memory."""
+    if isinstance(scenes, Source):
+        return ()
+    return tuple(",".join(map(_absolute, scene.split(","))) for scene in scenes)
 
 
 def _absolute(path: str) -> str:
@@ -317,16 +342,44 @@ def _legend_to_match(like: str | None) -> Legend | None:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--like {like} cannot be read as a legend ({error})") from None
-    return Legend.from_json(text)
+    return edited_legend(text)
 
 
-def _fit(
-    source: Source,
-    recipe: Recipe,
-    like: Legend | None,
-    report: Reporter,
-    executor: Executor | None = None,
-) -> tuple[Model, list[str], dict[str, Any]]:
+@dataclass(frozen=True)
+class Prepared:
+    """What a recipe is fitted to.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As it suits the scene.
+    sample : Sample
+        Of the bands.
+    front : Front
+        Fitted to it.
+    features : Sample
+        The same pixels' features.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    recipe: Recipe
+    sample: Sample
+    front: Front
+    features: Sample
+    notes: tuple[str, ...]
+
+
+def prepare(
+    source: Source, recipe: Recipe, report: Reporter = silent, executor: Executor | None = None
+) -> Prepared:
+    """Draw the sample of a scene that a recipe is fitted to, and make features of it.
+
+    Raises
+    ------
+    OutcropError
+        If the scene holds nothing to fit, or the recipe does not suit its bands.
+    """
     notes = _notes(source)
     recipe, changes = suited(recipe, source.bands)
     notes += changes
@@ -343,6 +396,19 @@ def _fit(
     with limited_threads(run.fit_threads):
         front = fit_front(sample, source.bands, recipe)
     features = features_of(source, sample, front, recipe, report, executor)
+    return Prepared(recipe, sample, front, features, tuple(notes))
+
+
+def _fit(
+    source: Source,
+    recipe: Recipe,
+    like: Legend | None,
+    report: Reporter,
+    executor: Executor | None = None,
+) -> tuple[Model, list[str], dict[str, Any]]:
+    ready = prepare(source, recipe, report, executor)
+    sample, front, features = ready.sample, ready.front, ready.features
+    recipe, notes, run = ready.recipe, list(ready.notes), ready.recipe.run
     report("Fitting")
     started = time.perf_counter()
     with limited_threads(run.fit_threads):
@@ -356,17 +422,17 @@ def _fit(
         "selection": getattr(model.clusterer, "selection_", None),
         "training": getattr(model.reducer, "history_", []),
     }
-    if (lit := lit_part(source)) is not None:
-        before = _unlit_units(lit, model, report)
+    if lit_parts(source):
+        before = _unlit_units(unlit(source), model, report)
         after = model.clusterer.labels_, sample.positions
-        facts["illumination"], doubts = light_scores(lit, before, after)
+        facts["illumination"], doubts = light_scores(source, before, after)
         notes += doubts
     return model, notes, facts
 
 
-def _unlit_units(lit: LitSource, model: Model, report: Reporter) -> Units:
+def _unlit_units(source: Source, model: Model, report: Reporter) -> Units:
     """Fit the recipe once more, to the bands with the light left in, for as many units."""
-    source, run = lit.uncorrected, model.recipe.run
+    run = model.recipe.run
     clusterer = with_step(model.recipe.clusterer, n_units=len(model.numbers))
     recipe = dataclasses.replace(model.recipe, clusterer=clusterer)
     progress = report("Sampling without the correction")
@@ -388,9 +454,9 @@ def _assigned(source: Source, model: Model, recipe: Recipe, report: Reporter) ->
     return model.assign(model.codes(features.rows)), sample.positions
 
 
-def _unlike_fit(model: Model, lit: LitSource | None) -> list[str]:
+def _unlike_fit(model: Model, *, lit: bool) -> list[str]:
     fitted = model.recipe.input.dem is not None
-    if fitted == (lit is not None):
+    if fitted == lit:
         return []
     words = (
         ("a correction of", "has none: give --dem")
@@ -474,6 +540,8 @@ class _Job:
     checksum: bool
     executor: Executor | None = None
     journal: Journal | None = None
+    library: SpectralLibrary | None = None
+    scenes: tuple[str, ...] = ()
 
 
 def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result:
@@ -493,7 +561,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
             job.journal.forget()
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
     write_styles(folder, legend)
-    left_out = write_layers(folder, legend, source.grid)
+    left_out = write_layers(folder, legend, source.grid, recipe.products.simplify)
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
     dates = date_facts(source)
@@ -515,15 +583,18 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "indices": index_facts(applied.gauge.indices, applied.indices, model.bands),
     }
     legend = with_indices(legend, metrics["indices"])
-    metrics |= _joined(source, applied)
-    if products := products_of(source):
-        metrics["product"] = list(products)
+    matches = _matches(legend, job.library)
+    legend = dataclasses.replace(legend, units=with_matches(legend.units, matches))
+    metrics |= {"matches": matches} if matches else {}
+    metrics |= _origin(source, applied, recipe.products.datetime)
     if applied.reasons is not None:
         metrics["masked"] = mask.shares(applied.reasons.tolist())
         mask.write_mask_styles(folder, applied.reasons.tolist())
-    proof = provenance.collect(source, model, recipe, checksum=job.checksum)
+    proof = provenance.collect(source, model, recipe, job.scenes, checksum=job.checksum)
     if "illumination" in job.facts:
         proof["illumination"] = job.facts["illumination"]
+    if matches:
+        proof["library"] = matches["library"]
     settings = recipe_to_toml(recipe, proof)
     left_out |= write_item(folder, legend, source.grid, metrics, recipe)
     for name, why in left_out.items():
@@ -540,9 +611,24 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     return Result(job.out, legend, metrics, notes)
 
 
-def _joined(source: Source, applied: Applied) -> dict[str, Any]:
-    """Say how several scenes became one."""
+def _matches(legend: Legend, library: SpectralLibrary | None) -> dict[str, Any] | None:
+    """Compare the units with a library, where one is given."""
+    if library is None:
+        return None
+    means = {u.number: u.mean for u in legend.units if u.pixels}
+    facts = match_spectra(means, legend.bands, library)
+    if facts["missing"]:
+        log.warning("no unit is compared with %s: %s", library.source, facts["missing"])
+    return facts
+
+
+def _origin(source: Source, applied: Applied, when: str | None) -> dict[str, Any]:
+    """Say what the scenes are, when they were taken, and how several became one."""
     facts: dict[str, Any] = {}
+    if products := products_of(source):
+        facts["product"] = list(products)
+    if taken := when or acquired(source):
+        facts["acquired"] = taken
     if radiometry := radiometry_of(source):
         facts["radiometry"] = radiometry
     if applied.clear is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ HEAD = 2**20
 
 
 def collect(
-    source: Source, model: Model, recipe: Recipe, *, checksum: bool = False
+    source: Source,
+    model: Model,
+    recipe: Recipe,
+    scenes: Sequence[str] = (),
+    *,
+    checksum: bool = False,
 ) -> dict[str, Any]:
     """Return versions, input files, bands and grid for the ``[provenance]`` of ``run.toml``.
 
@@ -29,6 +35,8 @@ def collect(
     model : Model
     recipe : Recipe
         As run; the files that it names are inputs too.
+    scenes : sequence of str
+        As they can be opened again; none of a cube in memory.
     checksum : bool
         Hash whole files too; by default their size and first megabyte identify them.
     """
@@ -39,6 +47,7 @@ def collect(
         "python": platform.python_version(),
         "gdal": rasterio.__gdal_version__,
         "packages": {name: version(name) for name in PACKAGES},
+        "scenes": list(scenes),
         "bands": [b.name for b in source.bands],
         "wavelengths_um": [b.wavelength_um or 0.0 for b in source.bands],
         "quantity": sorted({b.quantity for b in source.bands}),

@@ -21,11 +21,17 @@ KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "run": (
         "run.toml",
         "[provenance]",
-        ("units.*", "code.*", "mask.*", "confidence.*", "indices.*", "legend.json", "metrics.json",
-         "model", "map.png", "report.html", "item.json"),
+        ("units.*", "code.*", "mask.*", "confidence.*", "indices.*", "image.*", "legend.json",
+         "metrics.json", "model", "map.png", "report.html", "item.json", "accuracy.json"),
     ),
     "model": ("model.json", '"estimators"', ("model.safetensors",)),
     "scene": ("simulation.json", '"outcrop"', ("scene.*", "truth.*")),
+    "comparison": (
+        "comparison.json",
+        '"outcrop comparison"',
+        ("cells", "maps", "references", "scenes", "work", "cells.*", "classes.*", "ranking.*",
+         "areas.*", "report.html"),
+    ),
 }  # fmt: skip
 _PARTIAL_MARK = ".outcrop-partial"
 #: What a run keeps of itself in its partial folder to go on from; see `outcrop.resuming`.
@@ -40,16 +46,16 @@ def staged(
     """Give a folder to write to and rename it to ``out`` if all goes well.
 
     On an error or an interrupt ``out`` is as it was. The folder is deleted then, unless it
-    holds finished blocks (`STATE` says so): those are kept for ``resume``, and a note on the
-    exception says where. With ``overwrite`` an existing result steps aside until the new one is
-    in its place.
+    holds finished blocks or cells (`STATE` says so): those are kept for ``resume``, and a note
+    on the exception says where. With ``overwrite`` an existing result steps aside until the
+    new one is in its place.
 
     Parameters
     ----------
     out : Path
         The folder to make.
-    kind : {"run", "model", "scene"}
-        What will be in it; only a folder of the same kind is replaced.
+    kind : str
+        Of `KINDS`: what will be in it; only a folder of the same kind is replaced.
     overwrite : bool
         Whether a result that Outcrop wrote there earlier may be replaced.
     resume : bool
@@ -139,12 +145,12 @@ def _claimed(partial: Path, overwrite: bool, resume: bool) -> Iterator[None]:
         durable.replace_text(partial / _PARTIAL_MARK, mark)
         yield
     except BaseException as error:
-        done = _finished(partial)
+        done, what = _finished(partial)
         if done:
             with suppress(OSError):
                 durable.replace_text(partial / _PARTIAL_MARK, json.dumps({"pid": None}))
             error.add_note(
-                f"{done} finished {'block is' if done == 1 else 'blocks are'} kept in {partial}: "
+                f"{done} finished {what}{' is' if done == 1 else 's are'} kept in {partial}: "
                 "the same command with --resume goes on from there, with --overwrite begins anew"
             )
             raise
@@ -152,13 +158,13 @@ def _claimed(partial: Path, overwrite: bool, resume: bool) -> Iterator[None]:
         raise
 
 
-def _finished(partial: Path) -> int:
-    """Count the blocks that a run can go on from."""
+def _finished(partial: Path) -> tuple[int, str]:
+    """Count what a run can go on from, and say what it is: blocks, unless the state knows."""
     try:
-        spans = json.loads((partial / STATE).read_text("utf-8"))["finished"]
-        return sum(last - first + 1 for first, last in spans)
-    except (OSError, ValueError, LookupError, TypeError):
-        return 0
+        state = json.loads((partial / STATE).read_text("utf-8"))
+        return sum(last - first + 1 for first, last in state["finished"]), state.get("of", "block")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return 0, "block"
 
 
 def _take_over(partial: Path, overwrite: bool, resume: bool) -> bool:

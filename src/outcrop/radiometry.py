@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.engine import limited_threads
-from outcrop.errors import SceneError
+from outcrop.errors import EmptyError
 from outcrop.mosaic import offsets_of, overlap
 from outcrop.sample import draw
 from outcrop.sensors.base import Band
@@ -269,7 +269,7 @@ def _sample(
     pair = _Pair(f"{one.name} and {other.name}", grid, one, other, corners)
     try:
         rows = draw([pair], PIXELS, seed=seed).rows.astype(np.float64)
-    except SceneError:  # no pixel that both have
+    except EmptyError:  # no pixel that both have
         return None
     bands = len(one.bands)
     return (rows[:, :bands], rows[:, bands:]) if len(rows) >= LEAST_PER_BAND * bands else None

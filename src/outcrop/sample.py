@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from outcrop import engine
 from outcrop.engine import TILE, Block, Executor
-from outcrop.errors import SceneError
+from outcrop.errors import EmptyError, SceneError
 from outcrop.quality import WithReasons
 from outcrop.reasons import REASONS, SWITCHES
 from outcrop.source import Source, has_reasons, valid_mask
@@ -201,7 +201,7 @@ def draw(
 
     Raises
     ------
-    SceneError
+    EmptyError
         If there is no valid pixel; bands without any are named.
     """
     rng = np.random.default_rng([seed, 0xB10C])
@@ -397,14 +397,14 @@ def _finish(sources: Sequence[Source], parts: Sequence[_Part], wanted: int | Non
     whole = _join(parts)
     if not whole.valid:
         if any(has_reasons(s) for s in sources):
-            raise SceneError(f"{names}: nothing is left to map; {_taken(sources)}")
+            raise EmptyError(f"{names}: nothing is left to map; {_taken(sources)}")
         empty = [b.name for b, k in zip(sources[0].bands, whole.finite, strict=True) if not k]
         hint = (
             f"; without any data: {', '.join(empty)} (leave them out with --bands)"
             if empty and len(empty) < len(sources[0].bands)
             else "; check --nodata and --aoi"
         )
-        raise SceneError(f"{names}: no pixel has data in every band{hint}")
+        raise EmptyError(f"{names}: no pixel has data in every band{hint}")
     whole = whole.kept(len(whole.keys) if wanted is None else wanted)
     place = np.lexsort(whole.positions.T[::-1])
     return Sample(

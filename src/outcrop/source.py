@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -23,6 +23,7 @@ from outcrop.gcps import Gcps
 from outcrop.reasons import CLEAR, FILL
 from outcrop.sensors.base import Band, Sun
 from outcrop.tiles import TILES, Owner, pieces, tile_shape, to_values
+from outcrop.timespan import joined
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -320,6 +321,28 @@ def leaves(source: Any) -> Iterator[Any]:
             yield from leaves(base)
 
 
+def replaced(source: Any, change: Callable[[Any], Any]) -> Any:
+    """Put other sources in the place of some that a source is put together from.
+
+    Parameters
+    ----------
+    source : Source
+    change : callable
+        Returns what is to stand in the place of a source, or the source itself to look below it.
+    """
+    new = change(source)
+    if new is not source:
+        return new
+    if (base := getattr(source, "base", None)) is not None:
+        below = replaced(base, change)
+        return source if below is base else replace(source, base=below)
+    if parts := getattr(source, "parts", ()):
+        changed = tuple((replaced(part, change), *place) for part, *place in parts)
+        same = all(a[0] is b[0] for a, b in zip(changed, parts, strict=True))
+        return source if same else replace(source, parts=changed)
+    return source
+
+
 def file_paths(source: Source) -> Iterator[str]:
     """Every file that a source reads, or its address, once each, for provenance."""
     seen: dict[str, None] = {}
@@ -347,6 +370,12 @@ def suns_of(source: Source) -> tuple[Sun, ...]:
     """Return where the sun stood, by the metadata of a source's products, once each."""
     found = (getattr(leaf, "sun", None) for leaf in leaves(source))
     return tuple(dict.fromkeys(sun for sun in found if sun is not None))
+
+
+def acquired(source: Source) -> str | None:
+    """Return when a source's products were taken; None where one of its scenes doesn't tell."""
+    found = [leaf.acquired for leaf in leaves(source) if hasattr(leaf, "acquired")]
+    return joined(found) if all(found) else None
 
 
 def has_counts(source: Source) -> bool:

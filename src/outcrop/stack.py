@@ -70,15 +70,15 @@ def stack(sources: Sequence[Source], labels: Sequence[str] | None = None) -> Sou
     """Lay sources of different bands on each other; they must lie on the pixels of one grid.
 
     Bands are named after their sensor (``sentinel2_B04``, ``aster_B05``), so that no two are
-    alike; wavelengths tell them apart everywhere else. ``labels`` chooses by these names or by
-    wavelength.
+    alike; wavelengths tell them apart everywhere else. Those of one source keep their
+    names. ``labels`` chooses by these names or by wavelength.
 
     Raises
     ------
     SceneError
         If they have no ground in common.
     """
-    if len(sources) == 1:
+    if len(sources) == 1 and labels is None:
         return sources[0]
     corners = offsets_of(sources)
     top, left = (max(c[k] for c in corners) for k in (0, 1))
@@ -88,7 +88,8 @@ def stack(sources: Sequence[Source], labels: Sequence[str] | None = None) -> Sou
     names = " + ".join(s.name for s in sources)
     if bottom <= top or right <= left:
         raise SceneError(f"--stack: {names} have no ground in common; check their extents")
-    first, bands = sources[0], _named(sources)
+    first = sources[0]
+    bands = _named(sources) if len(sources) > 1 else first.bands
     described = [FileBand(b.name, b.wavelength_um, b.fwhm_um) for b in bands]
     picks = [i for i, _ in name_bands(names, described, None, labels)]
     return SensorStack(

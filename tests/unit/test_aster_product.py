@@ -46,7 +46,7 @@ def test_l1t_by_folder_and_by_file(tmp_path):
         assert names(source) == NINE
         assert {b.quantity for b in source.bands} == {"reflectance"}
         assert products_of(source) == ("ASTER (Terra), ASTER L1T (HDF4 or GeoTIFF)",)
-        assert file in list(file_paths(source))
+        assert str(file) in list(file_paths(source))
     assert source.grid.crs == "EPSG:32648"
     a = source.grid.affine
     assert (a.a, a.e, a.c, a.f) == (30, -30, 252000 - 15, 1744560 + 15)
@@ -290,14 +290,6 @@ def test_several_scenes_in_a_folder_are_refused(tmp_path):
     aster.l1t(tmp_path, day=(6, 3, 2001))
     with pytest.raises(SceneError, match="holds 2 products"):
         open_source(str(tmp_path))
-
-
-def test_hdf4_in_an_archive_is_refused_with_the_way_out(tmp_path):
-    (tmp_path / "p").mkdir()
-    aster.l1t(tmp_path / "p")
-    archive = shutil.make_archive(str(tmp_path / "p"), "tar", tmp_path / "p")
-    with pytest.raises(SceneError, match="cannot be read inside an archive; unpack it"):
-        open_source(archive)
 
 
 def _stack(folder, kind, bands):

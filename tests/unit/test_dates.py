@@ -2,15 +2,19 @@
 
 import json
 
+import geopandas
 import numpy as np
 import pytest
+from shapely.geometry import box
 
 import landsat
 from landsat import CLEAR, CLOUD, SHADOW
 from outcrop.__main__ import main
+from outcrop.config import Input
 from outcrop.dates import count_dates, date_facts, date_notes
 from outcrop.opening import open_sources
 from outcrop.reasons import CODES, SWITCHES
+from rasters import UTM
 
 AT = SWITCHES.index("cloud")
 
@@ -39,16 +43,30 @@ def moving(i, shape=(40, 50)):
     return qa
 
 
+@pytest.mark.parametrize("composite", ["first", "median"])
 @pytest.mark.parametrize("fixed", [False, True])
-def test_clouds_move_and_ground_does_not(tmp_path, fixed):
+def test_clouds_move_and_ground_does_not(tmp_path, fixed, composite):
     scenes = dates(tmp_path, [moving(0 if fixed else i) for i in range(3)])
-    facts = date_facts(open_sources(scenes))
+    facts = date_facts(open_sources(scenes, Input(composite=composite)))
     assert set(facts) == {"cloud"}
     assert facts["cloud"]["observations"] == 3 * 10 * 50
     assert facts["cloud"]["clear_on_others"] == (0 if fixed else 1)
     assert facts["cloud"]["persistent"] == (1 if fixed else 0)
     (note,) = date_notes(facts)
     assert ("bright or dark ground" in note) == fixed
+
+
+@pytest.mark.parametrize("composite", ["first", "geomedian"])
+def test_only_the_area_counts(tmp_path, composite):
+    """The clouds of the third date lie outside it, and so does half of the others'."""
+    west, north = 600000, 6600000
+    area = str(tmp_path / "area.gpkg")
+    shape = box(west + 25 * 30, north - 20 * 30, west + 50 * 30, north)
+    geopandas.GeoDataFrame(geometry=[shape], crs=UTM).to_file(area)
+    scenes = dates(tmp_path, [moving(i) for i in range(3)])
+    facts = date_facts(open_sources(scenes, Input(composite=composite, aoi=area)))
+    assert facts["cloud"]["observations"] == 2 * 10 * 25
+    assert facts["cloud"]["clear_on_others"] == 1
 
 
 def test_two_dates_tell_no_persistence(tmp_path):

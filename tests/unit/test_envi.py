@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import rasterio
@@ -82,6 +84,14 @@ def test_bad_bands_scale_and_nodata_of_the_header(tmp_path):
     assert data[0, 0, 1] == pytest.approx(0.0201)
 
 
+def test_a_scale_of_one_is_known_where_the_header_states_it(tmp_path):
+    header = f"wavelength units = nm\nwavelength = {{{NM}}}\n"
+    stated = "reflectance scale factor = 1\n"
+    for folder, more, quantity in (("a", "", "unknown"), ("b", stated, "reflectance")):
+        source = open_source(str(cube(tmp_path / folder, header + more)))
+        assert {band.quantity for band in source.bands} == {quantity}
+
+
 def test_few_bands_are_no_spectrometers(tmp_path):
     header = "wavelength units = Micrometers\nwavelength = {0.5, 1.38, 1.6}"
     source = open_source(str(cube(tmp_path / "c", header, count=3)))
@@ -112,6 +122,34 @@ def test_bad_headers_are_named(tmp_path, header, said):
         path.with_suffix(".hdr").write_text(text.replace("file type = ENVI Standard\n", ""))
     with pytest.raises(SceneError, match=said):
         open_source(str(path))
+
+
+@pytest.mark.parametrize("beside", ["cube.hdr", "cube.img.hdr"])
+@pytest.mark.parametrize("kind", [None, "zip", "tar"])
+def test_a_folder_or_an_archive_of_one_cube_is_the_cube(tmp_path, kind, beside):
+    path = cube(tmp_path / "c", f"wavelength units = nm\nwavelength = {{{NM}}}", beside=beside)
+    (tmp_path / "c" / "usgs.hdr").write_text("ENVI\nfile type = ENVI Spectral Library\n")
+    (tmp_path / "c" / "usgs.sli").write_bytes(b"1234")
+    given = shutil.make_archive(str(tmp_path / "c"), kind, path.parent) if kind else path.parent
+    source, plain = open_source(str(given)), open_source(str(path))
+    assert source.bands == plain.bands
+    window = Window(0, 0, 3, 4)
+    np.testing.assert_array_equal(source.read(window), plain.read(window))
+
+
+def test_a_cut_off_cube_in_an_archive_is_refused(tmp_path):
+    path = cube(tmp_path / "c")
+    path.write_bytes(path.read_bytes()[:-50])
+    archive = shutil.make_archive(str(tmp_path / "c"), "zip", path.parent)
+    with pytest.raises(SceneError, match="is truncated: its header promises"):
+        open_source(archive)
+
+
+def test_a_folder_of_two_cubes_names_them(tmp_path):
+    cube(tmp_path / "c")
+    cube(tmp_path / "c", name="other.img")
+    with pytest.raises(SceneError, match=r"holds 2 products \(ENVI cube: cube.img, other.img\)"):
+        open_source(str(tmp_path / "c"))
 
 
 def test_a_header_alone_is_no_cube(tmp_path):

@@ -16,11 +16,9 @@ from outcrop.products.figure import (
     composite,
     image_figure,
     map_figure,
-    selection_figure,
-    spectra_figure,
     to_png,
     to_svg,
-    training_figure,
+    with_letters,
 )
 from outcrop.products.frame import Frame
 from outcrop.products.legend import Legend, Unit, unit_colours
@@ -160,7 +158,6 @@ def test_png_and_svg_are_the_same_every_time():
     assert svg == to_svg(draw())
     assert svg.lstrip().startswith("<?xml")
     assert "dc:date" not in svg
-    assert to_png(spectra_figure(legend_of(5))) == to_png(spectra_figure(legend_of(5)))
 
 
 def test_the_global_state_of_matplotlib_stays_unused():
@@ -172,58 +169,6 @@ def test_the_global_state_of_matplotlib_stays_unused():
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.parametrize("count", [1, 2, 8, 30])
-@pytest.mark.parametrize(("bands", "wavelengths"), [(1, True), (6, True), (6, False), (200, True)])
-def test_spectra(count, bands, wavelengths):
-    legend = legend_of(count, bands, wavelengths, sd=count != 2)
-    figure = spectra_figure(legend)
-    axes = figure.axes[0]
-    assert axes.get_xlabel() == ("Wavelength (µm)" if wavelengths else "Band, in order")
-    assert axes.get_ylabel() == "Reflectance"
-    assert len(figure.axes) == 1 + (count if 1 < count <= 24 else 0)
-    assert {t.get_text() for t in axes.texts} == {str(i + 1) for i in range(count)}
-    assert to_png(figure, dpi=40)
-
-
-def test_spectra_of_bands_out_of_order():
-    legend = legend_of(2, 3)
-    legend = Legend(legend.units, legend.bands[::-1])
-    line = spectra_figure(legend).axes[0].lines[0]
-    assert line.get_xdata().tolist() == sorted(line.get_xdata())
-    assert line.get_ydata().tolist() == list(legend.units[0].mean[::-1])
-
-
-def test_selection():
-    k = list(range(2, 21))
-    selection = {
-        "k": k, "inertia": [1e6 / i for i in k], "silhouette": [None, *[0.5] * 18],
-        "calinski_harabasz": [1e4] * 19, "davies_bouldin": [1.0] * 19, "bic": None,
-        "chosen": 7, "rule": "elbow",
-    }  # fmt: skip
-    figure = selection_figure(selection)
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == [
-        "Sum of squared distances", "Silhouette", "Calinski-Harabasz", "Davies-Bouldin",
-    ]  # fmt: skip
-    assert "Chosen: 7 units (rule: elbow)" in [t.get_text() for t in figure.texts]
-    assert len(selection_figure({**selection, "bic": [-1e5] * 19}).axes) == 5
-    single = {"k": [5], "inertia": [3.0], "chosen": 5, "rule": "given"}
-    assert to_png(selection_figure(single), dpi=40)
-
-
-def test_training():
-    history = [
-        {"stage": s, "epoch": e, "loss": 1 / e, "held_out": None if s == "1" else 1.1 / e}
-        for s in ("1", "2", "all")
-        for e in range(1, 4)
-    ]
-    figure = training_figure(history)
-    shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert [axes.get_title(loc="left") for axes in shown] == ["1", "2", "all"]
-    assert [len(axes.lines) for axes in shown] == [1, 2, 2]
-    assert to_png(training_figure([]), dpi=40)
 
 
 def test_composite_stretches_each_band():
@@ -263,3 +208,14 @@ def test_bands_of_the_composite(wavelengths, chosen):
 def test_common_names_stand_in_for_wavelengths():
     names = ["blue", "green", "red", "nir08", "swir16", "swir22"]
     assert choose_composite([Band(n, common_name=n) for n in names]) == (5, 3, 0)
+
+
+def test_letters_that_no_font_has_are_said_once_and_not_by_matplotlib(caplog, recwarn):
+    figure = map_figure(labels_of(2), legend_of(2), title="地図 Grès")
+    # U+10FFFD is for private use: no font has it, wherever the test runs.
+    figure.texts.clear()
+    figure.axes[0].set_xlabel("\U0010fffd")
+    assert to_png(figure, dpi=30)[:4] == b"\x89PNG"
+    assert not [w for w in recwarn if "Glyph" in str(w.message)]
+    assert sum("no installed font" in r.getMessage() for r in caplog.records) <= 1
+    assert with_letters(map_figure(labels_of(2), legend_of(2), title="Grès, Ω")) == ""

@@ -2,6 +2,7 @@
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_windows_scale_and_range(file):
     np.testing.assert_array_equal(whole[0], expected)
     part = pickle.loads(pickle.dumps(read)).read(Window(7, 11, 5, 1))
     np.testing.assert_array_equal(part[0], expected[7:12, 11:12])
-    assert [p.name for p in file_paths(read)] == ["a.hdf"]
+    assert [Path(p).name for p in file_paths(read)] == ["a.hdf"]
 
 
 def test_threads_read_what_one_reads(file):

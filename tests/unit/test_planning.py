@@ -1,9 +1,11 @@
 import inspect
 import json
 import os
+from dataclasses import fields
 
 from outcrop import cli, engine
 from outcrop.__main__ import main
+from outcrop.cli_options import Writing
 from outcrop.planning import plan_run
 from resuming import SLOW, scene, with_run
 
@@ -37,7 +39,7 @@ def test_memory_does_not_grow_with_the_scene(tmp_path):
 def test_the_command_takes_the_options_of_map(tmp_path, capsys):
     of_map = inspect.signature(cli.map_).parameters
     of_plan = inspect.signature(cli.plan).parameters
-    assert set(of_map) - set(of_plan) == set(cli.WRITING)
+    assert set(of_map) - set(of_plan) == {"out", *(f.name for f in fields(Writing))}
     path = scene(tmp_path, (300, 300))
     command = ["plan", path, "--reducer", "pca", "--clusterer", "kmeans", "--units", "4"]
     assert main([*command, "--json"]) == 0

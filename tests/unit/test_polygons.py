@@ -22,7 +22,7 @@ from outcrop.errors import OutputError
 from outcrop.grid import row_areas
 from outcrop.products.interpretation import Interpretation, Term
 from outcrop.products.legend import Legend, Unit
-from outcrop.products.polygons import components, geometries, trace, write_polygons
+from outcrop.products.polygons import components, geometries, in_units, trace, write_polygons
 from outcrop.products.write import write_layers
 from outcrop.sensors.base import Band
 
@@ -258,3 +258,36 @@ def test_too_many_are_counted_and_not_written(tmp_path, monkeypatch):
     assert write_polygons(tmp_path, legend(labels), grid, row_areas(grid)) > 3
     assert not (tmp_path / "units.gpkg").exists()
     assert "--min-area" in write_layers(tmp_path, legend(labels), grid)["units.gpkg"]
+
+
+def test_simplified_neighbours_still_fit(tmp_path):
+    random = np.random.default_rng(3)
+    labels = np.kron(random.integers(0, 4, (12, 15)), np.ones((8, 8), int)).astype(np.uint8)
+    labels[random.random(labels.shape) < 0.03] = 2
+    grid = GeoBox(labels.shape, NORTH_UP, "EPSG:32754")
+    counts = {}
+    for metres in (0.0, 90.0):
+        folder = tmp_path / f"{metres:g}"
+        folder.mkdir()
+        with rasterio.open(
+            folder / "units.tif", "w", driver="GTiff", dtype="uint8", count=1, nodata=0,
+            height=labels.shape[0], width=labels.shape[1], transform=NORTH_UP, crs="EPSG:32754",
+        ) as dataset:  # fmt: skip
+            dataset.write(labels, 1)
+        write_polygons(folder, legend(labels), grid, row_areas(grid), simplify=metres)
+        frame = pyogrio.read_dataframe(folder / "units.gpkg", layer="units")
+        shapes = frame.geometry.to_numpy()
+        assert shapely.coverage_is_valid(shapes)
+        assert shapely.is_valid(shapes).all()
+        counts[metres] = len(frame), shapely.get_num_coordinates(shapes).sum(), frame.area.sum()
+    assert counts[0.0][0] == counts[90.0][0]
+    assert counts[90.0][1] < 0.8 * counts[0.0][1]
+    assert counts[90.0][2] == pytest.approx(counts[0.0][2], rel=0.02)
+
+
+def test_lengths_are_in_units_of_the_crs():
+    cases = ((None, Affine.identity(), 2.0, 2.0), ("EPSG:32754", NORTH_UP, 2.0, 2.0),
+             ("EPSG:4326", Affine(0.01, 0, 0, 0, -0.01, 0), 111_320.0, 1.0),
+             ("EPSG:2263", NORTH_UP, 0.3048, 1.0))  # fmt: skip
+    for crs, affine, metres, units in cases:
+        assert in_units(metres, GeoBox((5, 5), affine, crs)) == pytest.approx(units, rel=1e-4)

@@ -9,6 +9,7 @@ from odc.geo.geobox import GeoBox
 
 from outcrop.config import Input, load_recipe, parse_recipe, recipe_to_toml
 from outcrop.errors import RecipeError, SceneError
+from outcrop.lighting import lit_parts, unlit
 from outcrop.opening import open_source
 from outcrop.reasons import CAST_SHADOW, NO_HEIGHT
 from outcrop.relief.correction import MOST_GAIN, C, Minnaert, ScsC
@@ -305,7 +306,7 @@ def test_a_flat_scene_is_not_touched(tmp_path):
 
 @pytest.mark.parametrize(("crs", "match"), [
     ({"crs": None}, "has no CRS; set it first"),
-    ({"origin": (100000.0, 2000000.0)}, "no height under the scene"),
+    ({"origin": (100000.0, 2000000.0)}, "no height under .*scene.tif"),
 ])  # fmt: skip
 def test_a_model_that_does_not_fit_says_so(tmp_path, crs, match):
     scene, _, _ = lit_scene(tmp_path, hills(), Sun(70.0, 45.0))
@@ -410,7 +411,7 @@ def test_a_run_says_what_it_did_and_runs_again(tmp_path):
     third = rasterio.open(tmp_path / "applied" / "units.tif").read(1)
     np.testing.assert_array_equal(first, third)
     applied = json.loads((tmp_path / "applied" / "metrics.json").read_text())
-    assert applied["illumination"]["bands"] == facts["bands"]
+    assert applied["illumination"]["scenes"][0]["bands"] == facts["scenes"][0]["bands"]
     assert main(["apply", str(tmp_path / "out"), scene, "-o", str(tmp_path / "plain"), "-q"]) == 0
     notes = json.loads((tmp_path / "plain" / "metrics.json").read_text())["notes"]
     assert any("give --dem" in n for n in notes)
@@ -474,7 +475,7 @@ def test_a_product_that_is_corrected_already_is_left_and_says_so(tmp_path):
         without_relief(source, forced)
 
 
-def test_suns_of_a_mosaic_must_be_close(tmp_path):
+def test_suns_within_one_source_must_be_close(tmp_path):
     import dataclasses
 
     from outcrop.quality import QualitySource
@@ -488,6 +489,111 @@ def test_suns_of_a_mosaic_must_be_close(tmp_path):
     apart = QualitySource(QualitySource(plain, sun=Sun(100.0, 40.0)), sun=Sun(120.0, 41.0))
     with pytest.raises(SceneError, match="under different suns"):
         without_relief(apart, recipe)
+
+
+# --- several dates ----------------------------------------------------------------------------
+
+
+def dates(tmp_path, suns, skies, **more):
+    """The same two rocks under several suns: Landsat products, elevation model, truth."""
+    import rasterio
+
+    import landsat
+
+    folders = []
+    for i, (sun, sky) in enumerate(zip(suns, skies, strict=True)):
+        folder = tmp_path / f"date{i}"
+        content = landsat.groups()
+        content["IMAGE_ATTRIBUTES"] |= {
+            "SUN_AZIMUTH": str(sun.azimuth), "SUN_ELEVATION": str(sun.elevation)
+        }  # fmt: skip
+        product = landsat.product(folder, SHAPE, content=content, **more)
+        scene, dem, flat = lit_scene(tmp_path, hills(), sun, sky=sky)
+        with rasterio.open(scene) as lit:
+            data = lit.read()
+        for band, k in ((4, 0), (5, 1), (6, 2)):
+            stored = np.round((data[k] + 0.2) / 2.75e-5)
+            write(product / f"{landsat.ID}_SR_B{band}.TIF", stored.astype("u2"), nodata=0)
+        folders.append(str(product))
+    return folders, dem, flat
+
+
+@pytest.mark.parametrize("composite", ["first", "median"])
+def test_each_date_is_corrected_under_its_own_sun(tmp_path, composite):
+    import dataclasses
+
+    from outcrop.opening import open_sources
+
+    suns = (Sun(70.0, 45.0), Sun(150.0, 60.0), Sun(60.0, 50.0))
+    scenes, dem, flat = dates(tmp_path, suns, (0.2, 0.4, 0.3))
+    bands = ("B4", "B5", "B6")
+    recipe = dataclasses.replace(
+        load_recipe(), input=Input(dem=dem, bands=bands, composite=composite)
+    )
+    source = open_sources(scenes, recipe.input, light=lambda s: without_relief(s, recipe))
+    lits = lit_parts(source)
+    assert [lit.light.sun for lit in lits] == list(suns)
+    for lit, sky in zip(lits, (0.2, 0.4, 0.3), strict=True):
+        assert lit.coefficients == pytest.approx((sky,) * 3, abs=0.08)
+    window = Window(2, 2, 56, 76)
+    wrong = [
+        np.nanmedian(np.abs(s.read(window) - flat[:, 2:-2, 2:-2]) / flat[:, 2:-2, 2:-2])
+        for s in (source, unlit(source))
+    ]
+    assert wrong[0] < 0.01 < 0.03 < wrong[1]
+
+
+def test_coefficients_are_of_the_area_and_scenes_outside_it_are_left(tmp_path):
+    import dataclasses
+
+    import geopandas
+    from shapely.geometry import box
+
+    sun = Sun(70.0, 45.0)
+    scene, dem, _ = lit_scene(tmp_path, hills(), sun)
+    left = box(600000, 6600000 - 30 * 60, 600000 + 30 * 40, 6600000)
+    area = str(tmp_path / "area.gpkg")
+    geopandas.GeoDataFrame(geometry=[left], crs=UTM).to_file(area)
+    # Only the area has heights.
+    ground = hills()
+    ground[:, 42:] = -9999
+    write(tmp_path / "dem.tif", ground, nodata=-9999)
+    given = Input(scale=1.0, offset=0.0, dem=dem, aoi=area, sun_azimuth=70.0, sun_elevation=45.0)
+    recipe = dataclasses.replace(load_recipe(), input=given)
+    whole = open_source(scene, dataclasses.replace(given, aoi=None))
+    source = without_relief(whole, recipe)
+    assert source.grid == whole.grid
+    assert source.facts["dem_share"] == 1
+    assert not any("has heights under" in n for n in notes_of(source))
+    away = write(tmp_path / "away.tif", np.ones((3, 9, 9), "f4"), origin=(700000.0, 6600000.0))
+    other = open_source(away)
+    assert without_relief(other, recipe) is other
+
+
+def test_a_date_of_clouds_is_left_and_named(tmp_path):
+    """Two products through the command line, one of them under clouds."""
+    import json
+
+    import landsat
+    from outcrop.__main__ import main
+
+    suns = (Sun(70.0, 45.0), Sun(150.0, 60.0))
+    scenes, dem, _ = dates(tmp_path, suns, (0.2, 0.4))
+    qa = np.full(SHAPE, landsat.CLOUD, "u2")
+    write(f"{scenes[1]}/{landsat.ID}_QA_PIXEL.TIF", qa)
+    out = tmp_path / "out"
+    given = ("--bands", "B4,B5,B6", "--units", "2", "--sample", "3000", "--dem", dem, "-q")
+    assert main(["map", *scenes, "-o", str(out), "--composite", "median", *given]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    facts = metrics["illumination"]
+    assert [(s["sun_azimuth"], s["sun_elevation"]) for s in facts["scenes"]] == [
+        (70, 45),
+        (150, 60),
+    ]
+    assert all(b["coefficient"] is None for b in facts["scenes"][1]["bands"])
+    assert any("no clear pixel of it is in direct sun" in n for n in metrics["notes"])
+    assert "azimuth 150.0°" in (out / "report.html").read_text()
+    assert facts["after"]["illumination"] < facts["before"]["illumination"]
 
 
 @pytest.mark.real_data

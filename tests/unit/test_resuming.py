@@ -14,7 +14,7 @@ from outcrop.__main__ import main
 from outcrop.config import Products, Step, recipe_to_toml
 from outcrop.errors import InputError, OutputError
 from outcrop.pipeline import apply_to_scenes, fit_scenes, map_scenes
-from outcrop.resuming import Journal
+from outcrop.resuming import Journal, fingerprint
 from resuming import SLOW, Watch, finished, scene, with_run
 
 BLOCKS = 9
@@ -128,6 +128,19 @@ def test_another_recipe_or_scene_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=r"scene\.tif has changed \(written to since\)"):
         map_scenes([path], FAST, tmp_path / "out", resume=True)
     assert finished(tmp_path / "out.partial") == 4, "a refusal leaves what is there"
+
+
+@pytest.mark.parametrize("at", [0, 0.5, 1])
+def test_a_file_that_kept_size_and_time_is_told_apart(tmp_path, at):
+    file = tmp_path / "scene.bin"
+    file.write_bytes(bytes(900_000))
+    before, facts = fingerprint(file), file.stat()
+    with file.open("r+b") as stream:
+        stream.seek(int(at * 899_000))
+        stream.write(b"x" * 1000)
+    os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    after = fingerprint(file)
+    assert {k for k in before if before[k] != after[k]} == {"pieces_sha256"}
 
 
 def test_another_version_is_refused(tmp_path):

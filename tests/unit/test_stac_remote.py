@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import rasterio
 
+import aster
 import served
 from outcrop.__main__ import main
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.opening import open_source
 from outcrop.remote import SETTINGS, plain, read_url
-from outcrop.source import Window, file_paths, notes_of, read_reasons
+from outcrop.source import Window, file_paths, notes_of, read_reasons, suns_of
 from rasters import write
 
 #: Metres of ground that every served raster covers.
@@ -81,8 +82,6 @@ S2 = (1e-4, 0.0)
 OLI = ["B2", "B3", "B4", "B5", "B6", "B7"]
 MSI = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
 REAL = {
-    "AST_L1T_00305032000040446_20150409135350_78838": ("aster", ["B01", "B02", "B3N", "B04", "B05",
-                                                       "B06", "B07", "B08", "B09"], (1, 0)),
     "LC08_L2SP_028030_20200114_20200824_02_T1_SR": ("landsat8", OLI, SR),
     "LC08_L2SP_047027_20201204_02_T1": ("landsat8", OLI, SR),
     "LC08_L2SR_081119_20200101_20200823_02_T2": ("landsat8", OLI, SR),
@@ -130,7 +129,7 @@ def test_the_real_items_of_each_platform(data, site, name):
     assert bool(np.isfinite(read).all())
     # The band that lies on the scene's own grid: what was stored, by the rule.
     native = 20 if sensor == "sentinel2" else 30
-    place = bands.index({"sentinel2": "B11", "aster": "B06"}.get(sensor, bands[-1]))
+    place = bands.index({"sentinel2": "B11"}.get(sensor, bands[-1]))
     near = [a["href"] for a in item["assets"].values() if str(a["href"]).startswith(site.url)]
     stored = []
     for href in near:
@@ -139,11 +138,75 @@ def test_the_real_items_of_each_platform(data, site, name):
                 stored += list(dataset.read())
     expected = [s * scale + offset for s in stored]
     assert any(np.allclose(read[place], e, rtol=1e-5) for e in expected)
-    if sensor == "aster":
-        assert {b.quantity for b in source.bands} == {"unknown"}
-        assert any("taken as stored; give --scale" in n for n in notes_of(source))
-    else:
-        assert {b.quantity for b in source.bands} == {"reflectance"}
+    assert {b.quantity for b in source.bands} == {"reflectance"}
+
+
+AST = "AST_L1T_00305032000040446_20150409135350_78838"
+
+
+def serve_aster(site, data):
+    """Serve the real item of L1T: rasters of ours on its stretched grids, its real metadata."""
+    item = json.loads((data / "stac_items" / f"{AST}.json").read_text("utf-8"))
+    aster.cogs(site.folder)
+    (site.folder / f"{aster.name()}.hdf.xml").unlink()
+    for key in ("VNIR", "SWIR", "TIR"):
+        item["assets"][key]["href"] = f"{site.url}/{AST}-{key}.tif"
+    xml = (data / "aster_metadata" / f"{AST}.hdf.xml").read_bytes()
+    (site.folder / "meta.hdf.xml").write_bytes(xml)
+    item["assets"]["xml"]["href"] = "meta.hdf.xml"
+    site.documents["/item.json"] = item
+    return item, f"{site.url}/item.json"
+
+
+@pytest.mark.real_data
+def test_an_item_of_aster_is_the_product(data, site, tmp_path):
+    _, address = serve_aster(site, data)
+    source = open_source(address)
+    folder = tmp_path / "product"
+    folder.mkdir()
+    aster.cogs(folder)
+    xml = data / "aster_metadata" / f"{AST}.hdf.xml"
+    (folder / xml.name).write_bytes(xml.read_bytes())
+    product = open_source(str(folder))
+    assert source.grid == product.grid
+    assert source.bands == product.bands
+    assert source.grid.affine.a == 30
+    assert suns_of(source) == suns_of(product)
+    assert source.toa
+    window = Window(0, 0, *source.grid.shape)
+    np.testing.assert_array_equal(source.read(window), product.read(window))
+    notes = notes_of(source)
+    assert any("mended to pixels of 15, 30 and 90 m" in n for n in notes)
+    assert f"{site.url}/meta.hdf.xml" in list(file_paths(source))
+    heat = open_source(address, Input(bands=("B10", "B14")))
+    assert {b.quantity for b in heat.bands} == {"radiance"}
+
+
+@pytest.mark.real_data
+def test_an_item_of_aster_without_gains(data, site, tmp_path):
+    item, address = serve_aster(site, data)
+    site.moods["meta"] = 404
+    with pytest.raises(SceneError, match="without which there is no reflectance: --scale 1"):
+        open_source(address)
+    scaled = open_source(address, Input(scale=0.01))
+    assert {b.quantity for b in scaled.bands} == {"reflectance"}
+    del item["assets"]["xml"]
+    source = open_source(address)
+    assert {b.quantity for b in source.bands} == {"unknown"}
+    assert not source.toa
+    assert any("so numbers are taken as stored" in n for n in notes_of(source))
+    assert source.grid.affine.a == 30
+    window = Window(0, 0, *source.grid.shape)
+    np.testing.assert_allclose(source.read(window) * 0.01, scaled.read(window), rtol=1e-5)
+    # Saved with its rasters, an item reads nothing from a server.
+    item["assets"]["xml"] = {"href": f"{site.url}/meta.hdf.xml"}
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "item.json").write_text(json.dumps(item))
+    aster.cogs(folder)
+    (folder / f"{aster.name()}.hdf.xml").unlink()
+    saved = open_source(str(folder / "item.json"))
+    assert {b.quantity for b in saved.bands} == {"unknown"}
 
 
 def test_an_item_on_a_server_with_its_masks(site):

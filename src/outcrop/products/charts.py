@@ -1,32 +1,24 @@
-"""The curves of the report: spectra of the units, choice of their number, training."""
+"""The curves of the report as SVG: spectra of the units, choice of their number, training."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.products.frame import GRID, INK, MUTED
 from outcrop.products.legend import Legend, Unit
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.gridspec import GridSpec
+from outcrop.products.svg import Plot, spread_apart
 
 Floats = NDArray[np.float64]
 
-#: Units that get a panel of their own under the overview.
-PANELS = 24
-#: Bands that are marked with a dot; of more the dots would be all there is to see.
+#: Bands that are marked with a dot and named; of more they would be all there is to see.
 DOTS = 40
-#: Panels in a row.
-ACROSS = 6
-_QUANTITY = {
+#: Of so many bands a line breaks where the step is so many times the usual one.
+MANY, GAP = 40, 4.0
+QUANTITY = {
     "reflectance": "Reflectance",
     "radiance": "Radiance (W m⁻² sr⁻¹ µm⁻¹)",
     "emissivity": "Emissivity",
@@ -37,10 +29,8 @@ _QUANTITY = {
 }
 
 
-def spectra_figure(legend: Legend) -> Figure:
-    """Draw the mean spectra of all units together, and each with its standard deviation.
-
-    Against wavelength where every band has one, else against the bands in order.
+def spectra_chart(legend: Legend) -> str:
+    """Draw the mean spectra of all units together, against wavelength where every band has one.
 
     Parameters
     ----------
@@ -48,77 +38,50 @@ def spectra_figure(legend: Legend) -> Figure:
 
     Returns
     -------
-    matplotlib.figure.Figure
+    str
+        SVG.
     """
     shown = [unit for unit in legend.units if unit.pixels]
-    rows = -(-len(shown) // ACROSS) if 1 < len(shown) <= PANELS else 0
-    # Inches of the panels with what lies under them, and of the whole.
-    foot = 1.3 * rows + (0.5 if rows else 0)
-    figure = bare_figure(9, foot + 4.2)
-    height = figure.get_figheight()
-    overview = figure.add_axes((0.08, (foot + 0.5) / height, 0.87, 3.05 / height))
     x, order, name = _positions(legend)
-    _draw_means(overview, shown, x, order, spread=not rows)
-    overview.set_xlabel(name, size=9)
-    overview.set_ylabel(_QUANTITY.get(legend.quantity, legend.quantity), size=9)
-    _number_ends(overview, x, [(unit.number, unit.mean[order[-1]]) for unit in shown])
-    _name_bands(overview, x, [legend.bands[i].name for i in order])
-    if rows:
-        grid = figure.add_gridspec(
-            rows, -(-len(shown) // rows), left=0.08, right=0.95, hspace=0.35, wspace=0.1,
-            bottom=0.35 / height, top=(foot - 0.4) / height,
-        )  # fmt: skip
-        _small_spectra(figure, grid, shown, x, order)
-    return figure
+    values = np.array([_ordered(unit.mean, order) for unit in shown])
+    names = [legend.bands[i].name for i in order]
+    named = len(names) <= DOTS
+    crowded = named and _is_crowded(x, names)
+    top = 14 + (0 if not named else 7 * min(14, max(map(len, names))) * 0.75 if crowded else 14)
+    plot = Plot(920, 320 + top, _range(x, 0.01), _range(values), (62, top, 40, 40), 13)
+    plot.axes(name, QUANTITY.get(legend.quantity, legend.quantity))
+    if named:
+        _name_bands(plot, x, names, crowded)
+    for unit, mean in zip(shown, values, strict=True):
+        at, broken = _broken(x, mean)
+        plot.line(at, broken, kind="edge")
+        plot.line(at, broken, style=f"stroke:{unit.colour}")
+        if named:
+            plot.dots(x, mean, style=f"fill:{unit.colour}", radius=3)
+    _number_ends(plot, [(unit.number, float(v[-1])) for unit, v in zip(shown, values, strict=True)])
+    return plot.to_svg(
+        "spectra", f"Mean spectra of {len(shown)} units, a line each with its number at the end"
+    )
 
 
-def _draw_means(
-    axes: Axes, units: Sequence[Unit], x: Floats, order: list[int], *, spread: bool
-) -> None:
-    """Draw the mean spectra together, with their deviations if asked for."""
-    _plain(axes)
-    for unit in units:
-        mean = np.array(unit.mean)[order]
-        # A dark edge keeps the light colours readable on white.
-        axes.plot(x, mean, color=INK, lw=2.6, solid_capstyle="round", zorder=2)
-        dot = "o" if len(x) <= DOTS else ""
-        axes.plot(
-            x, mean, color=unit.colour, lw=1.8, marker=dot, ms=4.5, mec=INK, mew=0.5, zorder=3
-        )
-        if spread and unit.sd:
-            sd = np.array(unit.sd)[order]
-            axes.fill_between(x, mean - sd, mean + sd, color=unit.colour, alpha=0.4, lw=0)
-
-
-def _small_spectra(
-    figure: Figure, grid: GridSpec, units: Sequence[Unit], x: Floats, order: list[int]
-) -> None:
-    """Draw each unit alone with its deviation, the others faint behind it."""
-    means = np.array([unit.mean for unit in units])[:, order]
-    spreads = np.array([unit.sd or np.zeros(len(order)) for unit in units])[:, order]
-    low, high = float(np.nanmin(means - spreads)), float(np.nanmax(means + spreads))
-    margin = 0.05 * (high - low) or 1.0
-    across = grid.ncols
-    for i, unit in enumerate(units):
-        axes = figure.add_subplot(grid[i // across, i % across])
-        _plain(axes)
-        axes.plot(x, means.T, color="#cccccc", lw=0.6, zorder=1)
-        axes.fill_between(
-            x, means[i] - spreads[i], means[i] + spreads[i], color=unit.colour, alpha=0.8, lw=0
-        )
-        axes.plot(x, means[i], color=INK, lw=1.2)
-        axes.set_ylim(low - margin, high + margin)
-        axes.tick_params(
-            labelsize=6.5, labelbottom=i + across >= len(units), labelleft=i % across == 0
-        )
-        axes.set_title(numbered(unit), size=7.5, pad=2, loc="left")
-
-
-def numbered(unit: Unit) -> str:
-    """Return a unit's name, cut to a panel's width, with its number where it lacks it."""
-    name = unit.name if len(unit.name) < 20 else unit.name[:18].rstrip() + "…"
-    name = name if name == f"Unit {unit.number}" else f"{unit.number} {name}"
-    return name.replace("$", r"\$")
+def unit_chart(legend: Legend, unit: Unit) -> str:
+    """Draw a unit's mean spectrum with one standard deviation, and the mean of the whole map."""
+    x, order, name = _positions(legend)
+    shown = [u for u in legend.units if u.pixels]
+    means = np.array([_ordered(u.mean, order) for u in shown])
+    spreads = np.array([_ordered(u.sd, order) if u.sd else np.zeros(len(order)) for u in shown])
+    ends = np.concatenate([means - spreads, means + spreads])
+    plot = Plot(300, 150, _range(x, 0.01), _range(ends), (44, 8, 8, 22), 11)
+    plot.axes(name, "", few=True)
+    mean = _ordered(unit.mean, order)
+    sd = _ordered(unit.sd, order) if unit.sd else np.zeros(len(order))
+    at, middle = _broken(x, mean)
+    _, wide = _broken(x, sd)
+    plot.area(at, middle - wide, middle + wide, f"fill:{unit.colour};fill-opacity:.75")
+    weights = np.array([u.pixels for u in shown], np.float64)
+    plot.line(*_broken(x, weights @ means / weights.sum()), kind="mean")
+    plot.line(at, middle, kind="ink")
+    return plot.to_svg(f"unit-{unit.number}", f"Mean spectrum of {unit.label} and its spread")
 
 
 def _positions(legend: Legend) -> tuple[Floats, list[int], str]:
@@ -131,52 +94,54 @@ def _positions(legend: Legend) -> tuple[Floats, list[int], str]:
     return np.arange(1.0, count + 1), list(range(count)), "Band, in order"
 
 
-def _number_ends(axes: Axes, x: Floats, ends: list[tuple[int, float]]) -> None:
-    """Write each unit's number at the right end of its line, pushed apart where they meet."""
-    low, high = axes.get_ylim()
-    ends = sorted(ends, key=lambda end: end[1])
-    places = _pushed_apart([value for _, value in ends], 0.042 * (high - low), low, high)
+def _ordered(values: Sequence[float], order: list[int]) -> Floats:
+    return np.array([values[i] for i in order], np.float64)
+
+
+def _broken(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Put a NaN where a spectrometer's bands leave a gap, as in the water vapour."""
+    if len(x) <= MANY:
+        return x, y
+    steps = np.diff(x)
+    gaps = np.flatnonzero(steps > GAP * np.median(steps)) + 1
+    return np.insert(x, gaps, np.nan), np.insert(y, gaps, np.nan)
+
+
+def _range(values: Floats, margin: float = 0.05) -> tuple[float, float]:
+    good = values[np.isfinite(values)]
+    low, high = (float(good.min()), float(good.max())) if good.size else (0.0, 1.0)
+    extra = margin * (high - low) or max(abs(high), 1.0) * 0.05
+    return low - extra, high + extra
+
+
+def _is_crowded(x: Floats, names: list[str]) -> bool:
     span = float(x[-1] - x[0]) or 1.0
-    for (number, value), place in zip(ends, places, strict=True):
-        axes.annotate(
-            str(number), (x[-1], value), (x[-1] + 0.025 * span, place), size=8, va="center",
-            annotation_clip=False, color=INK,
-            arrowprops={"arrowstyle": "-", "lw": 0.4, "color": MUTED, "shrinkA": 1, "shrinkB": 3},
-        )  # fmt: skip
-    axes.set_xlim(x[0] - 0.02 * span, x[-1] + 0.06 * span)
+    return any(b - a < 0.08 * span for a, b in pairwise(x)) or any(len(n) > 9 for n in names)
 
 
-def _pushed_apart(values: list[float], least: float, low: float, high: float) -> list[float]:
-    """Move sorted values apart to a least distance, as little as may be, from low upwards."""
-    places = np.array(values, np.float64)
-    for _ in range(500):
-        short = np.maximum(least - np.diff(places), 0)
-        if not (short > 1e-6 * least).any():
-            break
-        places[1:] += short / 2
-        places[:-1] -= short / 2
-        places = np.clip(places, low + least / 3, max(high, low + least * len(places)))
-    return [float(place) for place in places]
-
-
-def _name_bands(axes: Axes, x: Floats, names: list[str]) -> None:
+def _name_bands(plot: Plot, x: Floats, names: list[str], crowded: bool) -> None:
     """Write the bands along the top, as many as have room."""
-    top = axes.secondary_xaxis("top")
-    span = float(x[-1] - x[0]) or 1.0
-    kept: list[int] = []
-    for i in range(len(x)):
-        if len(x) <= 40 and (not kept or (x[i] - x[kept[-1]]) / span > 0.022):
-            kept.append(i)
-    crowded = any(x[j] - x[i] < 0.08 * span for i, j in pairwise(kept))
-    crowded |= any(len(names[i]) > 9 for i in kept)
-    top.set_xticks(
-        x[kept], [names[i][:14] for i in kept], rotation=60 if crowded else 0,
-        ha="left" if crowded else "center", rotation_mode="anchor", size=7.5,
-    )  # fmt: skip
-    top.tick_params(length=2, color=MUTED, labelcolor=MUTED, pad=1)
-    for i in kept:
-        axes.axvline(x[i], color=GRID, lw=0.5, zorder=0)
-    top.spines["top"].set_visible(False)
+    top, foot = plot.margins[1], plot.height - plot.margins[3]
+    last = -np.inf
+    for value, name in zip(x, names, strict=True):
+        at = plot.across(float(value))
+        if at - last < 15:
+            continue
+        last = at
+        plot.rule((at, top), (at, foot), "rule grid")
+        anchor, turn = ("start", -55.0) if crowded else ("middle", 0.0)
+        plot.text((at, top - 4), name[:14], anchor=anchor, turn=turn, kind="faint", size=11.5)
+
+
+def _number_ends(plot: Plot, ends: list[tuple[int, float]]) -> None:
+    """Write each unit's number at the right end of its line, pushed apart where they meet."""
+    right = plot.width - plot.margins[2]
+    ends = sorted(((n, v) for n, v in ends if np.isfinite(v)), key=lambda end: -end[1])
+    wanted = [plot.down(value) for _, value in ends]
+    places = spread_apart(wanted, 12.5, plot.margins[1], plot.height - plot.margins[3])
+    for (number, _), at, place in zip(ends, wanted, places, strict=True):
+        plot.rule((right + 1, at), (right + 14, place))
+        plot.text((right + 17, place + 4), str(number), size=12)
 
 
 _SCORES = (
@@ -190,61 +155,40 @@ _SCORES = (
 )
 
 
-def selection_figure(selection: Mapping[str, Any]) -> Figure:
+def selection_charts(selection: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Draw the scores of every number of units tried, with the chosen one marked.
 
     Parameters
     ----------
     selection : mapping
-        ``k``, ``chosen``, ``rule``, and lists as long as ``k`` under the names of
+        ``k``, ``chosen``, and lists as long as ``k`` under the names of
         `outcrop.clustering.selection.SCORES`, each of which may be None or hold None.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    list of tuple of str
+        Name of the score, how to read it, and its SVG.
     """
-    from matplotlib.ticker import MaxNLocator
-
     k = np.asarray(selection["k"], np.float64)
-    curves = {
-        key: np.array([np.nan if v is None else v for v in selection[key]], np.float64)
-        for key, _, _ in _SCORES
-        if selection.get(key) is not None and any(v is not None for v in selection[key])
-    }
-    across = min(4, max(1, len(curves)))
-    down = max(1, math.ceil(len(curves) / across))
-    figure = bare_figure(2.35 * max(2, across) + 0.3, 2.1 * down + 0.65)
-    all_axes = figure.subplots(down, across, squeeze=False).ravel()
-    for axes in all_axes[len(curves) :]:
-        axes.set_visible(False)
-    for axes, (key, title, better) in zip(
-        all_axes, [s for s in _SCORES if s[0] in curves], strict=False
-    ):
-        _plain(axes)
-        axes.axvline(selection["chosen"], color="#c2571a", lw=1.2, zorder=1)
-        axes.plot(k, curves[key], color=INK, lw=1.2, marker="o", ms=3, zorder=2)
-        chosen = k == selection["chosen"]
-        axes.plot(k[chosen], curves[key][chosen], "o", ms=7, color="#c2571a", zorder=3)
-        axes.set_title(title, size=8.5, loc="left", pad=14)
-        axes.text(0, 1.03, better, transform=axes.transAxes, size=7, color=MUTED)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.ticklabel_format(axis="y", scilimits=(-3, 4))
-        axes.yaxis.get_offset_text().set(size=6.5, ha="right", x=1)
-        axes.tick_params(labelsize=7)
-        axes.set_xlabel("Units", size=8)
-    rule = str(selection.get("rule") or "")
-    words = f"Chosen: {selection['chosen']} units" + (f" (rule: {rule})" if rule else "")
-    height = figure.get_figheight()
-    figure.text(0.02, 1 - 0.1 / height, words, size=9, weight="bold", color=INK, va="top")
-    figure.subplots_adjust(
-        left=0.62 / figure.get_figwidth(), right=0.985, top=1 - 0.82 / height,
-        bottom=0.47 / height, wspace=0.38, hspace=0.75,
-    )  # fmt: skip
-    return figure
+    charts = []
+    for key, title, better in _SCORES:
+        values = np.array([np.nan if v is None else v for v in selection.get(key) or []], float)
+        if np.isfinite(values).any():
+            plot = Plot(300, 180, _range(k, 0.03), _range(values, 0.08), (68, 10, 10, 36), 12)
+            plot.axes("Units", "", whole_x=True)
+            at = plot.across(float(selection["chosen"]))
+            plot.rule((at, plot.margins[1]), (at, plot.height - plot.margins[3]), "chosen")
+            plot.line(k, values, kind="ink")
+            plot.dots(k, values, kind="inked")
+            chosen = k == selection["chosen"]
+            plot.dots(k[chosen], values[chosen], kind="picked", radius=5)
+            words = f"{title} against the number of units, {selection['chosen']} chosen"
+            charts.append((title, better, plot.to_svg(f"selection-{key}", words)))
+    return charts
 
 
-def training_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw the loss of each epoch, a panel a stage.
+def training_charts(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """Draw the loss of each epoch, a chart a stage.
 
     Parameters
     ----------
@@ -253,56 +197,24 @@ def training_figure(history: Sequence[Mapping[str, Any]]) -> Figure:
 
     Returns
     -------
-    matplotlib.figure.Figure
+    list of tuple of str
+        The stage, how to read it, and its SVG.
     """
-    from matplotlib.ticker import MaxNLocator
-
     stages = list(dict.fromkeys(str(entry["stage"]) for entry in history))
-    across = min(4, max(1, len(stages)))
-    down = max(1, math.ceil(len(stages) / across))
-    figure = bare_figure(2.6 * max(2, across) + 0.3, 2.35 * down + 0.2)
-    all_axes = figure.subplots(down, across, squeeze=False).ravel()
-    for axes in all_axes[len(stages) :]:
-        axes.set_visible(False)
-    for axes, stage in zip(all_axes, stages, strict=False):
+    charts = []
+    for i, stage in enumerate(stages):
         epochs = [entry for entry in history if str(entry["stage"]) == stage]
-        _plain(axes)
-        at = [entry["epoch"] for entry in epochs]
-        axes.plot(at, [e["loss"] for e in epochs], color=INK, lw=1.3, marker="o", ms=3, label="fit")
-        held = [e.get("held_out") for e in epochs]
-        if any(v is not None for v in held):
-            values = [math.nan if v is None else v for v in held]
-            axes.plot(
-                at, values, color="#c2571a", lw=1.3, ls="--", marker="s", ms=3, label="held out"
-            )
-            axes.legend(fontsize=7, frameon=False)
-        axes.set_title(stage.replace("$", r"\$"), size=8.5, loc="left")
-        axes.set_xlabel("Epoch", size=8)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.ticklabel_format(axis="y", scilimits=(-3, 4))
-        axes.tick_params(labelsize=7)
-        axes.yaxis.get_offset_text().set(size=6.5)
-    for axes in all_axes[::across]:
-        axes.set_ylabel("Loss", size=8)
-    figure.tight_layout(pad=0.8)
-    return figure
-
-
-def bare_figure(width: float, height: float) -> Figure:
-    """Make a figure that belongs to no window and no global state."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _plain(axes: Axes) -> None:
-    """Leave of the axes' box what is needed."""
-    axes.spines[["top", "right"]].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set(color=MUTED, linewidth=0.7)
-    axes.grid(axis="y", color=GRID, lw=0.5)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8, color=MUTED, labelcolor=INK, length=3, width=0.6)
+        at = np.array([entry["epoch"] for entry in epochs], np.float64)
+        fit = np.array([entry["loss"] for entry in epochs], np.float64)
+        held = np.array([np.nan if e.get("held_out") is None else e["held_out"] for e in epochs])
+        both = np.concatenate([fit, held])
+        plot = Plot(300, 180, _range(at, 0.03), _range(both, 0.08), (68, 10, 10, 36), 12)
+        plot.axes("Epoch", "", whole_x=True)
+        plot.line(at, fit, kind="ink")
+        known = bool(np.isfinite(held).any())
+        if known:
+            plot.line(at, held, kind="held")
+        told = "solid: fitted pixels; dashed: pixels held out" if known else "fitted pixels"
+        svg = plot.to_svg(f"training-{i}", f"Loss by epoch of the stage {stage}")
+        charts.append((stage, f"loss, {told}", svg))
+    return charts

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.products.charts import selection_figure, spectra_figure, training_figure
 from outcrop.products.colours import oklab, rgb_of
 from outcrop.products.frame import INK, MARGIN, MUTED, Frame, open_figure
 from outcrop.products.legend import Legend, Unit
@@ -25,13 +26,12 @@ __all__ = [
     "composite",
     "image_figure",
     "map_figure",
-    "selection_figure",
-    "spectra_figure",
+    "metres_across",
     "to_png",
     "to_svg",
-    "training_figure",
 ]
 
+log = logging.getLogger("outcrop")
 DPI = 150
 #: Units that the legend of a map has room for.
 SHOWN_UNITS = 60
@@ -109,6 +109,14 @@ def image_figure(
     figure, axes = open_figure(frame, title, subtitle, right=0.2)
     frame.draw(axes, rgba, nodata=bool((rgba[..., 3] == 0).any()))
     return figure
+
+
+def metres_across(shape: tuple[int, ...], grid: GeoBox) -> float | None:
+    """Return the metres on the ground of a whole map's width, None without a CRS."""
+    if grid.crs is None:
+        return None
+    ground = _frame(shape, grid, None).ground
+    return None if ground is None else ground[0]
 
 
 def _frame(shape: tuple[int, ...], grid: GeoBox | None, step: int | None) -> Frame:
@@ -272,10 +280,52 @@ def _find(bands: Sequence[Band], colour: str) -> int | None:
 
 
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:
-    """Return a figure as PNG, the same bytes for the same figure."""
+    """Return a figure as PNG, the same bytes for the same figure.
+
+    Letters that the usual font lacks are drawn in one that has them, if any is installed.
+    """
     target = io.BytesIO()
-    figure.savefig(target, format="png", dpi=dpi, metadata={"Software": None})
+    if missing := with_letters(figure):
+        log.warning(
+            "map.png has boxes for letters that no installed font has: %s (fonts that would do: "
+            "%s)", missing, ", ".join(FONTS[:3]),
+        )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(target, format="png", dpi=dpi, metadata={"Software": None})
     return target.getvalue()
+
+
+#: Fonts of many scripts that systems come with; those that are installed are asked in turn.
+FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans", "Source Han Sans SC", "Microsoft YaHei",
+    "Yu Gothic", "Malgun Gothic", "PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo",
+    "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "IPAGothic", "Noto Sans Arabic", "Arial Unicode MS",
+    "Arial",
+)  # fmt: skip
+
+
+def with_letters(figure: Figure) -> str:
+    """Give texts fonts that have their letters; return those that none has."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+    from matplotlib.text import Text
+
+    def letters(name: str) -> set[int]:
+        return set(FT2Font(font_manager.findfont(name)).get_charmap())
+
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    wanted = {ord(c) for text in texts for c in text.get_text() if c.isprintable()}
+    wanted -= letters("DejaVu Sans")
+    if not wanted:
+        return ""
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    families = ["DejaVu Sans", *(name for name in FONTS if name in installed)]
+    for text in texts:
+        text.set_fontfamily(families)
+    for name in families[1:]:
+        wanted -= letters(name)
+    return "".join(map(chr, sorted(wanted)))
 
 
 def to_svg(figure: Figure) -> str:

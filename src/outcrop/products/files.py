@@ -47,6 +47,9 @@ FILES = {
         "legend", "Names, areas and spectra of the units", "application/json", ("metadata",)
     ),
     "metrics.json": File("metrics", "Measures and notes", "application/json", ("metadata",)),
+    "accuracy.json": File(
+        "accuracy", "Agreement with a reference", "application/json", ("metadata",)
+    ),
     "run.toml": File("run", "Every setting, to run it again", "application/toml", ("metadata",)),
     "item.json": File("item", "The result as a STAC Item", "application/geo+json"),
     "model": File("model", "The fitted model, to apply it elsewhere", "application/json"),

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 LAYER = "units"
 #: More polygons than this are not written: no GIS draws them, and a minimum area is missing.
 MOST = 5_000_000
+#: More polygons than this are not simplified: all have to be in memory at once.
+MOST_SIMPLIFIED = 500_000
+#: Metres of a degree at the equator.
+DEGREE = 111_320.0
 #: Stands for an order in the stratigraphic column that nobody gave.
 NO_ORDER = -(2**31)
 #: Points that are collected before they are written.
@@ -115,7 +119,12 @@ def _polygons(records: Corners, table: Table) -> Polygons:
 
 
 def write_polygons(
-    folder: Path, legend: Legend, grid: GeoBox, row_areas: NDArray[np.float64]
+    folder: Path,
+    legend: Legend,
+    grid: GeoBox,
+    row_areas: NDArray[np.float64],
+    *,
+    simplify: float = 0.0,
 ) -> int:
     """Write ``units.gpkg`` from ``units.tif``, unless it would have more than `MOST` polygons.
 
@@ -129,6 +138,9 @@ def write_polygons(
         place at all, x is the column and y minus the row, as QGIS shows such a raster.
     row_areas : ndarray of float64, shape (rows,)
         Area of one pixel of each row.
+    simplify : float
+        Metres (pixels without a CRS) by which outlines may be smoothed, together, so that
+        neighbours still fit; not done for more than `MOST_SIMPLIFIED` polygons.
 
     Returns
     -------
@@ -149,8 +161,12 @@ def write_polygons(
             count = len(table.labels) - 1
             if count > MOST:
                 return count
-            for i, batch in enumerate(_batches(trace(read, grid.shape, table))):
-                _append(path, batch, legend, grid, first=i == 0)
+            batches = _batches(trace(read, grid.shape, table))
+            tolerance = in_units(simplify, grid) if count <= MOST_SIMPLIFIED else 0.0
+            if tolerance:  # an outline is its neighbours' too: all at once
+                batches = iter([[part for batch in batches for part in batch]])
+            for i, batch in enumerate(batches):
+                _append(path, batch, legend, grid, first=i == 0, tolerance=tolerance)
         with closing(sqlite3.connect(path)) as database, database:
             add_style(database, style.polygon_qml(legend), sld.polygon_sld(legend))
             _check_written(database, count)
@@ -190,6 +206,15 @@ def place(grid: GeoBox) -> Affine:
     return Affine(1, 0, 0, 0, -1, 0) if unplaced else grid.affine
 
 
+def in_units(metres: float, grid: GeoBox) -> float:
+    """Return a length in units of a grid's CRS; without a CRS it is in pixels already."""
+    if grid.crs is None:
+        return metres * float(abs(grid.affine.determinant) ** 0.5)
+    if grid.crs.geographic:
+        return metres / DEGREE
+    return metres / float(grid.crs.proj.axis_info[0].unit_conversion_factor)
+
+
 def geometries(rings: Rings, transform: Affine) -> NDArray[Any]:
     """Return rings as shapely polygons, (polygons,)."""
     import shapely
@@ -205,13 +230,21 @@ def geometries(rings: Rings, transform: Affine) -> NDArray[Any]:
 
 
 def _append(
-    path: Path, batch: list[Polygons], legend: Legend, grid: GeoBox, *, first: bool
+    path: Path,
+    batch: list[Polygons],
+    legend: Legend,
+    grid: GeoBox,
+    *,
+    first: bool,
+    tolerance: float = 0.0,
 ) -> None:
     import pyogrio.raw
     import shapely
 
     transform = place(grid)
     shapes = np.concatenate([geometries(part.rings, transform) for part in batch])
+    if tolerance:
+        shapes = shapely.coverage_simplify(shapes, tolerance)
     labels = np.concatenate([part.labels for part in batch])
     fields = {
         **_attributes(legend, labels),

@@ -84,8 +84,12 @@ def block_writer(
     nodata: float = 0,
     colours: Colours | None = None,
     names: Sequence[str] = (),
+    scales: Sequence[tuple[float, float]] = (),
 ) -> Iterator[Callable[[Window, NDArray[Any]], None]]:
-    """Give a function that writes a window of a tiled GeoTIFF; as `cog_writer` otherwise."""
+    """Give a function that writes a window of a tiled GeoTIFF; as `cog_writer` otherwise.
+
+    ``scales`` are scale and offset of each band's values, for who reads the file.
+    """
     import rasterio
 
     # BIGTIFF by need: a failed guess would only show after hours of writing.
@@ -101,6 +105,8 @@ def block_writer(
             dataset.write_colormap(1, dict(colours))
         for i, name in enumerate(names, start=1):
             dataset.set_band_description(i, name)
+        if scales:
+            dataset.scales, dataset.offsets = zip(*scales, strict=True)
         yield _window_writer(dataset)
 
 

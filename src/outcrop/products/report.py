@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
-import base64
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from outcrop import __version__
 from outcrop.config import Recipe
 from outcrop.indices import INDICES, NDVI_BARE, NDVI_FULL
 from outcrop.odd_values import value_rows
+from outcrop.products.charts import selection_charts, spectra_chart, training_charts
+from outcrop.products.citing import citations
 from outcrop.products.files import FILES
 from outcrop.products.indices import NOT_DRY, covers
 from outcrop.products.legend import Legend
+from outcrop.products.unit_cards import (
+    cards,
+    matching_words,
+    png_uri,
+    ratio_table,
+    share_text,
+)
 from outcrop.reasons import REASONS
 from outcrop.sensors.base import Band
 
-_NAGAR = (
-    "Nagar, Farahbakhsh, Awange, Chandra: Remote sensing framework for geological mapping via "
-    "stacked autoencoders and clustering. Advances in Space Research, 2024 (arXiv 2404.02180)."
-)
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a page shows of the ground.
+
+    Parameters
+    ----------
+    units, composite : bytes
+        PNG: the map, and the imagery of the same ground.
+    decorrelation : bytes or None
+        PNG: the same imagery, decorrelated.
+    where : mapping of int to bytes
+        PNG of where each unit is.
+    small : bool
+        Whether they have so few pixels that they are shown larger than they are.
+    metres : float or None
+        On the ground from the left of the map to its right.
+    """
+
+    units: bytes
+    composite: bytes
+    decorrelation: bytes | None = None
+    where: Mapping[int, bytes] = field(default_factory=dict)
+    small: bool = False
+    metres: float | None = None
 
 
 def render(
@@ -31,7 +62,7 @@ def render(
     recipe: Recipe,
     metrics: Mapping[str, Any],
     run_toml: str,
-    images: Mapping[str, bytes],
+    pictures: Pictures,
     files: Sequence[str] = (),
 ) -> str:
     """Fill the page.
@@ -49,9 +80,7 @@ def render(
         As in ``metrics.json``.
     run_toml : str
         The settings as published.
-    images : mapping of str to bytes
-        PNG files: ``units``, ``composite``, ``spectra``, and, where there are curves,
-        ``selection``, ``training`` and ``indices``.
+    pictures : Pictures
     files : sequence of str
         Names of the files beside the page.
 
@@ -65,22 +94,34 @@ def render(
     page = Environment(
         loader=PackageLoader("outcrop.products"), autoescape=True, undefined=StrictUndefined
     ).get_template("report.html.j2")
+    selection, matches = metrics.get("selection"), metrics.get("matches")
     return page.render(
         title=title,
-        version=__version__,
-        scene=metrics["scene"],
-        folder="OUT",
+        scene=_scene_name(str(metrics["scene"])),
+        acquired=metrics.get("acquired", "").replace("/", " to "),
         method=_method(recipe, legend.area_unit, len(bands)),
         notes=metrics["notes"],
         mapped_units=metrics["units"],
         bands=bands,
+        band_columns=bands if len(bands) <= COLUMNS else (),
         composite=", ".join(_say_band(bands[i]) for i in shown),
         terms=_terms(legend),
-        units=[{**_unit(u), "area_text": area_text(u.area, u.pixels)} for u in legend.units],
+        in_pixels=legend.area_unit == "pixel",
+        units=[{**_unit(u), "area_text": area_text(u.area, u.pixels),
+                "share_text": share_text(u.share)} for u in legend.units],
         quantity=" and ".join(sorted({_QUANTITY[b.quantity] for b in bands})),
-        images={k: _data_uri(images[k]) if k in images else None for k in _IMAGES},
-        selection_words=_selection_words(metrics.get("selection")),
+        images={"units": png_uri(pictures.units), "composite": png_uri(pictures.composite),
+                "decorrelation": pictures.decorrelation and png_uri(pictures.decorrelation)},
+        small=pictures.small,
+        scale=scale_bar(pictures.metres),
+        spectra=spectra_chart(legend),
+        cards=cards(legend, pictures.where, matches),
+        matching=matching_words(matches, legend) if matches else None,
+        selection_words=_selection_words(selection),
+        selection=selection_charts(selection) if selection and len(selection["k"]) > 1 else [],
+        training=training_charts(metrics["training"]) if metrics.get("training") else [],
         quality=_quality(metrics),
+        unmapped=_unmapped(metrics),
         masked=_masked(metrics),
         by_date=_by_date(metrics),
         indices=_indices(legend, metrics.get("indices")),
@@ -89,11 +130,34 @@ def render(
         run_toml=run_toml,
         files=[(name, FILES[name].what) for name in FILES if name in files],
         left_out=metrics.get("left_out", {}),
-        citation=_NAGAR,
-    )
+        citations=citations(recipe, len(bands), metrics),
+    )  # fmt: skip
 
 
-_IMAGES = ("units", "composite", "spectra", "selection", "training", "indices")
+#: Bands whose means the legend has room for.
+COLUMNS = 14
+
+
+def scale_bar(metres: float | None) -> dict[str, Any] | None:
+    """Return a round length, what it is called, and its share of the map's width in percent."""
+    if metres is None or not 0 < metres < 1e8:
+        return None
+    power = 10.0 ** math.floor(math.log10(metres / 4))
+    length = max(n for n in (1, 2, 5) if n * power <= metres / 4 * (1 + 1e-9)) * power
+    words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    return {"words": words, "share": round(100 * length / metres, 2)}
+
+
+def _scene_name(scene: str) -> str:
+    """Return the names of the files that a scene is made of, without their folders."""
+    return ", ".join(Path(part).name or part for part in scene.split(","))
+
+
+def _unmapped(metrics: Mapping[str, Any]) -> str:
+    pixels = round(metrics["pixels"] * (1 - metrics["coverage"]))
+    return f"{pixels:,} of {metrics['pixels']:,} pixels ({1 - metrics['coverage']:.2%})"
+
+
 _QUANTITY = {
     "reflectance": "reflectance (0-1)",
     "radiance": "radiance (W m⁻² sr⁻¹ µm⁻¹)",
@@ -123,6 +187,7 @@ def _indices(legend: Legend, facts: Mapping[str, Any] | None) -> dict[str, Any] 
     cover = {u.number: covers(facts, u.number) for u in legend.units if u.pixels}
     return {
         "found": found,
+        "table": ratio_table(legend, facts),
         "missing": [(INDICES[n], why) for n, why in facts["missing"].items()],
         "cover": {n: {k: _percent(v) for k, v in both.items()} for n, both in cover.items()},
         "green": "green_cover" in facts["scene"],
@@ -227,22 +292,34 @@ def _light(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     method = {"c": "C (Teillet et al. 1982)", "minnaert": "Minnaert (Smith et al. 1980)",
               "scs+c": "SCS+C (Soenen et al. 2005)"}[facts["method"]]  # fmt: skip
+    scenes = facts["scenes"]
+    suns = "; ".join(
+        f"azimuth {s['sun_azimuth']:.1f}° and elevation {s['sun_elevation']:.1f}° (from the "
+        f"{s['sun_from']}{_of(s, scenes)})"
+        for s in scenes
+    )
+    low, high = min(s["relief"][0] for s in scenes), max(s["relief"][1] for s in scenes)
     words = (
-        f"Corrected by {method} on {facts['dem']}, with the sun at azimuth "
-        f"{facts['sun_azimuth']:.1f}° and elevation {facts['sun_elevation']:.1f}° (from the "
-        f"{facts['sun_from']}). The heights under the scene run from {facts['relief'][0]:,.0f} to "
-        f"{facts['relief'][1]:,.0f} m."
+        f"Corrected by {method} on {facts['dem']}, {'each scene' if scenes[1:] else ''} with the "
+        f"sun at {suns}. The heights under the scene run from {low:,.0f} to {high:,.0f} m."
     )
     rows = []
     for name, key, form in _LIGHT_SCORES:
         values = [(facts.get(when) or {}).get(key) for when in ("before", "after")]
         rows.append((name, *("" if v is None else form.format(v) for v in values)))
     bands = [
-        (b["band"], "left as it is" if b["coefficient"] is None else f"{b['coefficient']:.3g}",
+        (b["band"] + _of(scene, scenes),
+         "left as it is" if b["coefficient"] is None else f"{b['coefficient']:.3g}",
          f"{b['correlation']:.2f}")
-        for b in facts["bands"]
+        for scene in scenes
+        for b in scene["bands"]
     ]  # fmt: skip
     return {"words": words, "rows": rows, "bands": bands}
+
+
+def _of(scene: Mapping[str, Any], scenes: Sequence[Mapping[str, Any]]) -> str:
+    """Name one of several scenes."""
+    return f" of {Path(scene['scene'].split(',')[0]).name}" if len(scenes) > 1 else ""
 
 
 _LIGHT_SCORES = (
@@ -261,7 +338,3 @@ def _by_date(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
          "" if f["persistent"] is None else f"{f['persistent']:.0%}")
         for name, f in metrics.get("masks_by_date", {}).items()
     ]  # fmt: skip
-
-
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,19 @@ from numpy.typing import NDArray
 
 from outcrop.config import Recipe
 from outcrop.grid import row_areas
-from outcrop.products import figure, index_chart, polygons, report, sld, stac, style
+from outcrop.products import figure, imagery, polygons, report, sld, stac, style, unit_cards
 from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
 
+log = logging.getLogger("outcrop")
+
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
+
+
+#: Pixels of a picture's width below which a page shows each pixel as a square.
+SMALL = 500
 
 
 def write_styles(folder: Path, legend: Legend) -> None:
@@ -29,9 +36,17 @@ def write_styles(folder: Path, legend: Legend) -> None:
     (folder / "units.tif.aux.xml").write_text(style.aux_xml(legend), "utf-8")
 
 
-def write_layers(folder: Path, legend: Legend, grid: GeoBox) -> dict[str, str]:
+def write_layers(
+    folder: Path, legend: Legend, grid: GeoBox, simplify: float = 0.0
+) -> dict[str, str]:
     """Write ``units.gpkg`` from ``units.tif``; if it is left out, return its name and why."""
-    count = polygons.write_polygons(folder, legend, grid, row_areas(grid))
+    count = polygons.write_polygons(folder, legend, grid, row_areas(grid), simplify=simplify)
+    if simplify and polygons.MOST_SIMPLIFIED < count <= polygons.MOST:
+        log.warning(
+            "units.gpkg keeps the outlines of the pixels: the map falls into %s areas, and more "
+            "than %s are not simplified; set a smallest area with --min-area",
+            f"{count:,}", f"{polygons.MOST_SIMPLIFIED:,}",
+        )  # fmt: skip
     if count <= polygons.MOST:
         return {}
     unit = "pixels" if grid.crs is None else "m2"
@@ -45,20 +60,24 @@ def write_layers(folder: Path, legend: Legend, grid: GeoBox) -> dict[str, str]:
 def write_item(
     folder: Path, legend: Legend, grid: GeoBox, metrics: Mapping[str, Any], recipe: Recipe
 ) -> dict[str, str]:
-    """Write ``item.json`` beside the other files; if it is left out, return its name and why."""
+    """Write ``item.json`` beside the other files; if it is left out, return its name and why.
+
+    The time is the recipe's, else that of the product (``acquired`` of the metrics).
+    """
+    when = recipe.products.datetime or metrics.get("acquired")
     if grid.crs is None:
         return {"item.json": "a STAC Item needs a place on Earth, and the scene has no CRS"}
-    if recipe.products.datetime is None:
+    if when is None:
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
-    doubtful = {"code.tif", "units.gpkg", "indices.tif"}
+    doubtful = {"accuracy.json", "clear.tif", "code.tif", "units.gpkg", "indices.tif"}
     names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
     facts = stac.item(
         str(metrics["scene"]),
         _title(metrics, recipe),
         legend,
         grid,
-        recipe.products.datetime,
+        when,
         names,
     )
     (folder / "item.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
@@ -105,21 +124,19 @@ def write_pictures(
     # A page has no axes: what is stored from south to north is turned over.
     south_up = grid.crs is not None and grid.affine.e > 0
     upright = slice(None, None, -1) if south_up else slice(None)
-    images = {
-        "units": _png(_coloured(labels, legend)[upright]),
-        "composite": _png(figure.composite(composite)[upright]),
-        "spectra": figure.to_png(figure.spectra_figure(legend)),
-    }
-    selection = metrics.get("selection")
-    if selection and len(selection["k"]) > 1:
-        images["selection"] = figure.to_png(figure.selection_figure(selection))
-    if metrics.get("training"):
-        images["training"] = figure.to_png(figure.training_figure(metrics["training"]))
-    if metrics.get("indices") and index_chart.ratios_of(metrics["indices"]):
-        images["indices"] = figure.to_png(index_chart.index_figure(legend, metrics["indices"]))
+    decorrelated = imagery.decorrelation_stretch(composite)
+    shown_units = [unit.number for unit in unit_cards.shown_units(legend)]
+    pictures = report.Pictures(
+        units=_png(_coloured(labels, legend)[upright]),
+        composite=_png(figure.composite(composite)[upright]),
+        decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
+        where=imagery.thumbnails(labels[upright], shown_units),
+        small=labels.shape[1] < SMALL,
+        metres=figure.metres_across(labels.shape, grid),
+    )
     page = report.render(
         title=title, legend=legend, bands=legend.bands, shown=shown, recipe=recipe,
-        metrics=metrics, run_toml=run_toml, images=images,
+        metrics=metrics, run_toml=run_toml, pictures=pictures,
         files=[*(p.name for p in folder.iterdir()), "report.html"],
     )  # fmt: skip
     (folder / "report.html").write_text(page, "utf-8")
@@ -133,8 +150,8 @@ def _coloured(labels: NDArray[np.uint8], legend: Legend) -> NDArray[np.uint8]:
 
 
 def _png(rgba: NDArray[np.uint8]) -> bytes:
-    from matplotlib.image import imsave
+    from PIL import Image
 
     buffer = io.BytesIO()
-    imsave(buffer, rgba, format="png")
+    Image.fromarray(rgba, "RGBA").save(buffer, "png", optimize=True)
     return buffer.getvalue()

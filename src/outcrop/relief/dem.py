@@ -97,7 +97,7 @@ def open_heights(path: str, grid: GeoBox, scene: str) -> Heights:
     Raises
     ------
     SceneError
-        If it cannot be read, or it or the scene has no CRS.
+        If it cannot be read, has several bands, or it or the scene has no CRS.
     """
     if grid.crs is None:
         raise SceneError(
@@ -108,6 +108,11 @@ def open_heights(path: str, grid: GeoBox, scene: str) -> Heights:
     if raster.grid.crs is None:
         raise SceneError(
             f"--dem {path} has no CRS; set it first (gdal_edit.py -a_srs EPSG:… {path})"
+        )
+    if len(raster.bands) > 1:
+        raise SceneError(
+            f"--dem {path} has {len(raster.bands)} bands, and an elevation model has one; give one "
+            "(of a scene's raster the heights are no metres)"
         )
     stored = raster.bands[0]
     file = BandFile(stored.path, stored.index, stored.nodata, stored.scale, stored.offset)
@@ -135,7 +140,7 @@ class Span:
     share: float
 
 
-def span(heights: Heights, threads: int = 0) -> Span:
+def span(heights: Heights, threads: int = 0, scene: str = "the scene") -> Span:
     """Measure the heights under a whole scene in one pass over the elevation model.
 
     Raises
@@ -152,7 +157,7 @@ def span(heights: Heights, threads: int = 0) -> Span:
     known = sum(count for *_, count in parts)
     if not known:
         raise SceneError(
-            f"--dem {heights.name} has no height under the scene; give one that covers it (check "
+            f"--dem {heights.name} has no height under {scene}; give one that covers it (check "
             "both in a GIS)"
         )
     pixels = heights.grid.shape[0] * heights.grid.shape[1]

@@ -70,7 +70,7 @@ def measure(
         ``aspect_share``: the same for the sector of the compass that slopes of more than 5
         degrees face. ``across_share``: the same for the side of the sun's azimuth that they
         face, among slopes of the same incidence: both sides get the same light, so that it is
-        nothing the light does. None with too few pixels to say.
+        nothing the light does. ``pixels``: how many were looked at. None with too few to say.
     """
     known = np.isfinite(light).all(axis=1) & (light[:, 0] > 0)
     sloping = known & (light[:, 1] < SLOPING)
@@ -82,6 +82,7 @@ def measure(
     on = codes[sloping]
     held = max(entropy(on), 1e-9)
     return {
+        "pixels": int(known.sum()),
         "illumination": shared,
         "entropy": total,
         "illumination_share": shared / max(total, 1e-9),

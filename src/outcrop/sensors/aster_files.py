@@ -125,7 +125,7 @@ def read_files(container: Container, metadata: str) -> AsterFiles:
     Raises
     ------
     SceneError
-        If one is damaged, lies in an archive that it cannot be read in, or none has a band.
+        If one is damaged, or none has a band.
     """
     names = list(_of_scene(container, metadata))
     rasters = [n for n in names if n.lower().endswith((".tif", ".tiff"))]
@@ -187,12 +187,12 @@ def _from_rasters(container: Container, names: list[str]) -> AsterFiles:
                 continue
             grid = mended(raster.grid, ASTER.band(label).gsd_m or 0.0)
             if grid is not raster.grid:
-                notes[_STRETCHED] = None
+                notes[STRETCHED] = None
             bands[label] = Plane(path, index, grid)
     return AsterFiles(AsterMetadata(""), bands, quality, tuple(notes))
 
 
-_STRETCHED = (
+STRETCHED = (
     "the GeoTIFFs take the centres of their outermost pixels for their edges, so that they lie "
     "half a pixel off: mended to pixels of 15, 30 and 90 m"
 )
@@ -220,12 +220,7 @@ def _from_hdf(container: Container, names: list[str]) -> AsterFiles:
     quality: dict[str, Plane] = {}
     meta = AsterMetadata("")
     for name in names:
-        if container.kind != "folder":
-            raise SceneError(
-                f"{container.path}: {name} is HDF4, which cannot be read inside an archive; "
-                "unpack it and give the folder"
-            )
-        file = inspect_hdf4(str(container.path / name))
+        file = inspect_hdf4(container.gdal_path(name))
         meta = from_hdf(file)
         for plane, shape in file.shapes.items():
             label = _named(_IN_HDF.fullmatch(plane))

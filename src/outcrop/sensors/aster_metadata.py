@@ -152,15 +152,18 @@ def _epsg(odl: Odl) -> int | None:
 
 
 def read_beside(container: Container, name: str) -> AsterMetadata:
-    """Read a metadata file: ``.xml`` or ``.json``.
+    """Read a metadata file: ``.xml`` or ``.json``; see `parse_beside`."""
+    return parse_beside(container.read_bytes(name), name, str(container.path / name))
+
+
+def parse_beside(data: bytes, name: str, where: str) -> AsterMetadata:
+    """Understand a metadata file, ``.xml`` or ``.json`` by its name.
 
     Raises
     ------
     SceneError
         If it is damaged.
     """
-    where = str(container.path / name)
-    data = container.read_bytes(name)
     try:
         facts = _from_json(data) if name.lower().endswith("json") else _from_xml(data, where)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

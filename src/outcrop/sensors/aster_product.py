@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from outcrop import timespan
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
@@ -65,11 +66,21 @@ ROWS = 64
 
 @dataclass(frozen=True)
 class AsterReader:
-    """Reads one ASTER product."""
+    """Reads one ASTER product.
+
+    Parameters
+    ----------
+    title, product : str
+    quantity : str
+        Of its bands of sunlight, and of all in Level 2.
+    scale : tuple of float or None
+        Scale and offset of all its numbers; None: by the metadata of the scene.
+    """
 
     title: str
     product: str
     quantity: Quantity
+    scale: tuple[float, float] | None = None
 
     def find(self, container: Container) -> str | None:
         """Return the file that says most of the scene, if the container has one."""
@@ -82,7 +93,30 @@ class AsterReader:
         """Open the product; see `outcrop.sensors.products.Reader`."""
         where = str(container.path / metadata)
         require_sensor(where, ASTER, options)
-        scene = _Scene(self, where, read_files(container, metadata))
+        named = granule(where)
+        name = "_".join(named) if named else PurePosixPath(where).stem
+        path = container.path / metadata if container.kind == "folder" else container.path
+        found = self.assembled(name, where, read_files(container, metadata), options, masks)
+        notes = (*found.notes, *ignored(options, metadata))
+        return replace(found, product=f"{ASTER.title}, {self.title}", notes=notes, paths=(path,))
+
+    def assembled(
+        self, name: str, where: str, files: AsterFiles, options: Input, masks: Masks
+    ) -> QualitySource:
+        """Put the planes of a product together, wherever they lie.
+
+        Parameters
+        ----------
+        name : str
+            Of the scene.
+        where : str
+            For messages.
+        files : AsterFiles
+        options : Input
+            ``bands`` and ``resolution``.
+        masks : Masks
+        """
+        scene = _Scene(self, name, where, files)
         chosen, dropped = scene.choose(options.bands)
         scene = scene.placed(chosen)
         sources = [scene.band(band) for band in chosen]
@@ -93,35 +127,33 @@ class AsterReader:
             base=StackedSource(scene.name, tuple(regrid(s, grid) for s in sources)),
             layers=tuple(regrid(s, grid, "reasons") for s in layers),
             masks=masks,
-            product=f"{ASTER.title}, {self.title}",
             notes=(
                 *dropped,
                 *scene.notes(chosen, masks),
                 *interpolated(sources, _size(grid)),
                 *untold(masks, told),
-                *ignored(options, metadata),
             ),
-            paths=(container.path / metadata if container.kind == "folder" else container.path,),
+            acquired=timespan.told(scene.files.meta.day),
             sun=Sun.of(scene.files.meta.azimuth, scene.files.meta.elevation),
-            toa=self.product == "AST_L1T",
+            toa=self.product == "AST_L1T" and self.quantity == "reflectance",
         )
 
 
 L1T = AsterReader("ASTER L1T (HDF4 or GeoTIFF)", "AST_L1T", "reflectance")
-SURFACE = AsterReader("ASTER AST_07XT surface reflectance", "AST_07XT", "reflectance")
-EMISSIVITY = AsterReader("ASTER AST_05 surface emissivity", "AST_05", "emissivity")
+SURFACE = AsterReader(
+    "ASTER AST_07XT surface reflectance", "AST_07XT", "reflectance", (LEVEL2_SCALE, 0.0)
+)
+EMISSIVITY = AsterReader(
+    "ASTER AST_05 surface emissivity", "AST_05", "emissivity", (LEVEL2_SCALE, 0.0)
+)
 
 
 @dataclass(frozen=True)
 class _Scene:
     reader: AsterReader
+    name: str
     where: str
     files: AsterFiles
-
-    @property
-    def name(self) -> str:
-        named = granule(self.where)
-        return "_".join(named) if named else PurePosixPath(self.where).stem
 
     def choose(self, labels: Sequence[str] | None) -> tuple[list[Band], list[str]]:
         """Return the bands to read, and what to say of those left out."""
@@ -158,7 +190,7 @@ class _Scene:
         )
 
     def _quantity(self, band: str) -> Quantity:
-        thermal = band in SUBSYSTEMS["TIR"] and self.reader.product == "AST_L1T"
+        thermal = band in SUBSYSTEMS["TIR"] and self.reader.scale is None
         return "radiance" if thermal else self.reader.quantity
 
     def _dead(self, band: Band) -> str | None:
@@ -187,8 +219,8 @@ class _Scene:
         return self.files.bands[band.name].source(band, scale, offset, self.valid(band))
 
     def _scale(self, band: Band) -> tuple[float, float]:
-        if self.reader.product != "AST_L1T":
-            return LEVEL2_SCALE, 0.0
+        if self.reader.scale is not None:
+            return self.reader.scale
         meta = self.files.meta
         if band.quantity == "radiance":
             return radiance_scale(meta.coefficient(band.name))

@@ -23,10 +23,11 @@ from outcrop.reasons import CLOUD, EDGE, FILL, WATER, Flag
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
 from outcrop.sensors.generic import crs_name
-from outcrop.sensors.hdf import Handles, file_of, open_hdf, reading, text
+from outcrop.sensors.hdf import Handles, open_hdf, reading, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
 from outcrop.sensors.products import ignored, refuse_sensor, the_only
 from outcrop.source import Window
+from outcrop.timespan import told
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -62,17 +63,18 @@ class EmitReader:
         self, container: Container, metadata: str, options: Input, masks: Masks
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
-        path = file_of(container, metadata, self.title)
-        refuse_sensor(str(path), self.title, options)
+        path = container.gdal_path(metadata)
+        refuse_sensor(path, self.title, options)
         with reading(path) as file:
             grid, described = _grid(file), _described(file)
-        chosen, left_out = choose_spectral(str(path), described, options.bands)
+            when = told(*(text(file.attrs.get(f"time_coverage_{k}", "")) for k in ("start", "end")))
+        chosen, left_out = choose_spectral(path, described, options.bands)
         base = EmitSource(
-            name=path.stem,
+            name=PurePosixPath(metadata).stem,
             grid=grid,
             bands=tuple(with_quantity(band, scaled=True) for _, band in chosen),
-            path=str(path),
-            lookup=str(path),
+            path=path,
+            lookup=path,
             variable="reflectance",
             planes=tuple(i for i, _ in chosen),
         )
@@ -84,6 +86,7 @@ class EmitReader:
             product=self.title,
             notes=(*left_out, *notes, *ignored(options, metadata)),
             paths=(path, *mask_file),
+            acquired=when,
         )
 
 
@@ -184,23 +187,23 @@ def _described(file: Any) -> list[FileBand]:
 
 def _layers(
     container: Container, metadata: str, grid: GeoBox, masks: Masks
-) -> tuple[list[DecodedSource], list[Path], list[str]]:
+) -> tuple[list[DecodedSource], list[str], list[str]]:
     """Return a layer for each flag of the mask file that the masks ask for."""
     name = re.sub("_RFL_", "_MASK_", PurePosixPath(metadata).name, flags=re.I)
     member = container.member(metadata, name)
     if member is None or name == PurePosixPath(metadata).name:
         return [], [], [f"nothing is masked but fill: the mask file {name} is not beside it"]
-    path = container.path / member
+    path = container.gdal_path(member)
     with reading(path) as file:
         names = [text(n).strip().lower() for n in file["sensor_band_parameters/mask_bands"]]
         mask = file["mask"]
         if mask.ndim != 3 or mask.shape[2] != len(names):
             raise ValueError("a mask of another shape")
     found = [(names.index(n), reason) for n, reason in _FLAGS if n in names]
-    table = str(container.path / metadata)
+    table = container.gdal_path(metadata)
     layers = [
         DecodedSource(
-            EmitSource(name, grid, (Band(names[i]),), str(path), table, "mask", (i,)),
+            EmitSource(name, grid, (Band(names[i]),), path, table, "mask", (i,)),
             (Flag(reason, 0, 16),),
         )
         for i, reason in found

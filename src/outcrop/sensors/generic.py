@@ -18,6 +18,7 @@ from outcrop.sensors import embeddings, get_sensor
 from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
 from outcrop.sensors.spectrometer import without_bad
+from outcrop.sensors.unpacked import size_of
 from outcrop.source import BandFile, RasterSource, Source, open_quietly
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class StoredBand:
     nodata: float | None
     scale: float
     offset: float
+    #: Whether the file itself says that scale, which for 1 GDAL doesn't tell from silence.
+    stated: bool = False
 
 
 @dataclass(frozen=True)
@@ -252,7 +255,7 @@ def _require_whole(path: str, dataset: Any) -> None:
     head = int(_float(dataset.tags(ns="ENVI").get("header_offset")) or 0)
     size = np.dtype(dataset.dtypes[0]).itemsize
     expected = head + dataset.width * dataset.height * dataset.count * size
-    actual = Path(path).stat().st_size
+    actual = size_of(path)
     if actual < expected:
         raise SceneError(
             f"{path} is truncated: its header promises {expected:,} bytes and it has {actual:,}; "
@@ -282,6 +285,7 @@ def _stored(path: str, dataset: Any, index: int, spectral: _Spectral) -> StoredB
         nodata=nodata,
         scale=_envi_scale(dataset) or dataset.scales[index - 1],
         offset=dataset.offsets[index - 1],
+        stated=_states_scale(dataset, index),
     )
 
 
@@ -328,6 +332,12 @@ def _envi_scale(dataset: Any) -> float | None:
     return 1.0 / factor if factor else None
 
 
+def _states_scale(dataset: Any, index: int) -> bool:
+    """Tell whether an ENVI header or netCDF attributes hold a scale, though it be 1."""
+    netcdf = {key.lower() for key in dataset.tags(index)}
+    return _envi_scale(dataset) is not None or bool(netcdf & {"scale_factor", "add_offset"})
+
+
 def _scaled(text: str | None, unit: float) -> float | None:
     value = _float(text)
     return None if value is None else round(value * unit, 9)
@@ -342,7 +352,7 @@ def _float(text: str | None) -> float | None:
 
 def _is_scaled(stored: StoredBand, options: Input) -> bool:
     given = options.scale is not None or options.offset is not None
-    return given or (stored.scale, stored.offset) != (1.0, 0.0)
+    return given or stored.stated or (stored.scale, stored.offset) != (1.0, 0.0)
 
 
 def _band_file(stored: StoredBand, options: Input) -> BandFile:

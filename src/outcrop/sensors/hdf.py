@@ -15,29 +15,14 @@ from typing import Any
 import numpy as np
 
 from outcrop.errors import SceneError
-from outcrop.sensors.container import Container
+from outcrop.sensors.unpacked import local
 
 #: Unpacked chunks that a file keeps at hand: one row of chunks of EMIT's largest arrays.
 CACHE_BYTES = 64 * 2**20
 
 
-def file_of(container: Container, name: str, title: str) -> Path:
-    """Return the path of a file of a product.
-
-    Raises
-    ------
-    SceneError
-        If it lies in an archive: HDF5 is read all over the place, which archives are not for.
-    """
-    if container.kind != "folder":
-        raise SceneError(
-            f"{container.path}: {title} cannot be read inside an archive; unpack {name} first"
-        )
-    return container.path / name
-
-
 def open_hdf(path: Path | str) -> Any:
-    """Open a file to read.
+    """Open a file to read; of a member of an archive a copy, see `outcrop.sensors.unpacked`.
 
     Raises
     ------
@@ -51,7 +36,7 @@ def open_hdf(path: Path | str) -> Any:
             f"{path} needs h5py to be read: python -m pip install 'outcrop[hyperspectral]'"
         ) from None
     try:
-        return h5py.File(path, "r", rdcc_nbytes=CACHE_BYTES)
+        return h5py.File(local(path), "r", rdcc_nbytes=CACHE_BYTES)
     except OSError as error:
         raise SceneError(
             f"{path} cannot be opened as HDF5 ({str(error).splitlines()[0]}); fetch it again"

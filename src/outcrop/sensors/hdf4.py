@@ -1,7 +1,7 @@
 """HDF4 files, which the GDAL inside rasterio's wheels cannot read: through pyhdf.
 
 pyhdf is the extra ``aster``. The HDF4 library underneath is not made for threads, so one lock
-stands before every call; it works on real files alone, not inside archives.
+stands before every call; it works on real files alone, so members of archives are copied first.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
 from outcrop.sensors.base import Band
+from outcrop.sensors.unpacked import local
 from outcrop.source import Window
 
 if TYPE_CHECKING:
@@ -111,9 +112,10 @@ def inspect_hdf4(path: str) -> Hdf4File:
         If pyhdf is not installed, or the file is damaged or no HDF4.
     """
     _require_pyhdf(path)
-    facts = Path(path).stat() if Path(path).exists() else None
+    file = local(path)
+    facts = file.stat() if file.exists() else None
     if facts is not None:
-        _probe(path, facts.st_mtime_ns, facts.st_size)
+        _probe(str(file), facts.st_mtime_ns, facts.st_size)
 
     def inspect(handle: Any) -> Hdf4File:
         texts = {k: v for k, v in handle.attributes().items() if isinstance(v, str)}
@@ -169,7 +171,8 @@ def _open(path: str) -> Any:
     """
     from pyhdf.SD import SD, SDC
 
-    facts = Path(path).stat()
+    file = local(path)
+    facts = file.stat()
     now = (facts.st_mtime_ns, facts.st_size, os.getpid())
     seen, handle = _OPEN.pop(path, (None, None))
     if handle is not None and seen != now:
@@ -177,7 +180,7 @@ def _open(path: str) -> Any:
         handle = None
     if len(_OPEN) >= MOST_OPEN:
         _OPEN.pop(next(iter(_OPEN)))[1].end()
-    _OPEN[path] = (now, SD(path, SDC.READ) if handle is None else handle)
+    _OPEN[path] = (now, SD(str(file), SDC.READ) if handle is None else handle)
     return _OPEN[path][1]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from outcrop.errors import SceneError
 from outcrop.quality import Masks, QualitySource, untold
 from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container
-from outcrop.sensors.hdf import Handles, file_of, number, open_hdf, reading, text
+from outcrop.sensors.hdf import Handles, number, open_hdf, reading, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
 from outcrop.sensors.products import ignored, refuse_sensor, the_only
 from outcrop.source import Window
+from outcrop.timespan import told
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -53,21 +54,22 @@ class PrismaReader:
         self, container: Container, metadata: str, options: Input, masks: Masks
     ) -> QualitySource:
         """Open the product; see `outcrop.sensors.products.Reader`."""
-        path = file_of(container, metadata, self.title)
-        refuse_sensor(str(path), self.title, options)
+        path = container.gdal_path(metadata)
+        refuse_sensor(path, self.title, options)
         with reading(path) as file:
             _require_l2d(path, file)
             grid, sun = _grid(file), _sun(file)
+            when = told(*(text(file.attrs.get(f"Product_{k}Time", "")) for k in ("Start", "Stop")))
             found = [b for d in _DETECTORS for b in _described(file, d)]
         found.sort(key=lambda pair: pair[0].wavelength_um or 0.0)
         second = {i for i, (_, plane) in enumerate(found) if plane.detector == _DETECTORS[1]}
         described = [band for band, _ in found]
-        chosen, left_out = choose_spectral(str(path), described, options.bands, second)
+        chosen, left_out = choose_spectral(path, described, options.bands, second)
         base = PrismaSource(
-            name=path.stem,
+            name=PurePosixPath(metadata).stem,
             grid=grid,
             bands=tuple(with_quantity(band, scaled=True) for _, band in chosen),
-            path=str(path),
+            path=path,
             planes=tuple(found[i][1] for i, _ in chosen),
         )
         return QualitySource(
@@ -77,6 +79,7 @@ class PrismaReader:
             notes=(*left_out, *untold(masks, ()), *ignored(options, metadata)),
             paths=(path,),
             sun=sun,
+            acquired=when,
         )
 
 
@@ -157,7 +160,7 @@ def _looks_like(path: Path) -> bool:
         return False
 
 
-def _require_l2d(path: Path, file: Any) -> None:
+def _require_l2d(path: str, file: Any) -> None:
     if _CUBE.format("VNIR") not in file:
         level = text(file.attrs.get("Processing_Level", "unknown"))
         raise SceneError(

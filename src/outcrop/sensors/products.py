@@ -7,11 +7,12 @@ from typing import Protocol
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
-from outcrop.quality import Masks, QualitySource
+from outcrop.quality import Masks
 from outcrop.registry import Registry
 from outcrop.sensors.base import Sensor
 from outcrop.sensors.container import Container, open_container
 from outcrop.sensors.hdf4 import is_hdf4
+from outcrop.source import Source
 
 PRODUCTS = Registry(
     "product",
@@ -27,6 +28,7 @@ PRODUCTS = Registry(
         "aster-07xt": "outcrop.sensors.aster_product:SURFACE",
         "aster-05": "outcrop.sensors.aster_product:EMISSIVITY",
         "stac-item": "outcrop.stac.reader:ITEM",
+        "envi-cube": "outcrop.sensors.envi_cube:CUBE",
     },
 )
 
@@ -41,9 +43,7 @@ class Reader(Protocol):
         """Return the metadata file by which the container is such a product, or None."""
         ...
 
-    def open(
-        self, container: Container, metadata: str, options: Input, masks: Masks
-    ) -> QualitySource:
+    def open(self, container: Container, metadata: str, options: Input, masks: Masks) -> Source:
         """Open it; SceneError with the way out where that cannot be done."""
         ...
 
@@ -57,7 +57,7 @@ class Recognised:
     container: Container
     metadata: str
 
-    def open(self, options: Input, masks: Masks) -> QualitySource:
+    def open(self, options: Input, masks: Masks) -> Source:
         """Open the product."""
         return self.reader.open(self.container, self.metadata, options, masks)
 

@@ -97,6 +97,27 @@ class Document:
         href = self.address(href)
         return None if urlsplit(href).path.lower().endswith(".vrt") else remote.gdal_path(href)
 
+    def content_of(self, href: str, *, saved: bool) -> tuple[bytes, str] | None:
+        """Return the content of a small asset, and where it lies; None where it may not lead.
+
+        With ``saved`` only what lies with the item is looked at.
+
+        Raises
+        ------
+        SceneError
+            If it is there and cannot be read.
+        """
+        if self.container is not None:
+            names = (urlsplit(href).path, PurePosixPath(urlsplit(href).path).name)
+            near = (self.container.member(self.member, n) for n in names if n)
+            if found := next((n for n in near if n), None):
+                return self.container.read_bytes(found), str(self.container.path / found)
+        address = self.address(href)
+        if saved or not remote.is_url(address):
+            return None
+        signed = remote.opened_path(address).removeprefix("/vsicurl/")
+        return remote.read_url(signed), remote.plain(address)
+
     @property
     def folder(self) -> Path:
         """The folder that it lies in."""

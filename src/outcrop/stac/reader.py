@@ -24,10 +24,12 @@ from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.sensors.sentinel2_product import DEFAULT_RESOLUTION, RELIEF, SCL, interpolated
 from outcrop.source import BandFile, RasterSource, Source
+from outcrop.stac.aster import open_l1t
 from outcrop.stac.bands import AssetBand, asset_bands, band_of, best, number
 from outcrop.stac.document import Document, of_item
 from outcrop.stac.query import sun_of
 from outcrop.stac.scaling import Product, is_thermal, product_of, scaling
+from outcrop.timespan import told
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -85,6 +87,9 @@ def open_item(item: Document, options: Input, masks: Masks) -> QualitySource:
         If it has no bands that can be read, or contradicts itself beyond the rules.
     """
     scene = _Scene(item, _with_sensor(product_of(item), item, options), options)
+    if scene.product.family == "aster-l1t":
+        found = open_l1t(item, scene.rasters, options, masks)
+        return replace(found, product=scene.product.title, paths=(*_paths(item), *found.paths))
     chosen = scene.choose()
     own = [scene.source(asset, band) for asset, band in chosen]
     grid = scene.grid(own)
@@ -101,9 +106,16 @@ def open_item(item: Document, options: Input, masks: Masks) -> QualitySource:
         notes=(*scene.notes(chosen, own, grid), *_untold(scene, masks, layers, flags)),
         paths=_paths(item),
         sun=Sun.of(*angles_of(item)),
+        acquired=_when(item),
         relief=RELIEF if scene.product.level == "L2A" else "",
         toa=scene.product.level == "L1C",
     )
+
+
+def _when(item: Document) -> str:
+    """Return the time of an item, or its start and end."""
+    ends = (item.properties.get(f"{k}_datetime") for k in ("start", "end"))
+    return told(item.properties.get("datetime")) or told(*ends)
 
 
 def _stacked(name: str, sources: Sequence[Source]) -> Source:

@@ -42,7 +42,7 @@ from outcrop.sensors.sentinel2_product import VALID
 from outcrop.stac.bands import AssetBand, number
 from outcrop.stac.document import Document
 
-Family = Literal["sentinel2", "landsat-c2l2", "ga-landsat", "other"]
+Family = Literal["sentinel2", "landsat-c2l2", "ga-landsat", "aster-l1t", "other"]
 
 _PLATFORMS = (
     (r"sentinels?2", "sentinel2"),
@@ -55,6 +55,7 @@ _TITLES: Mapping[Family, str] = {
     "sentinel2": "Sentinel-2",
     "landsat-c2l2": "Collection 2 Level 2",
     "ga-landsat": "Geoscience Australia analysis-ready data",
+    "aster-l1t": "ASTER L1T",
     "other": "",
 }
 
@@ -108,6 +109,8 @@ def product_of(item: Document) -> Product:
             return Product(sensor, "ga-landsat", "")
         if _is_c2l2(item):
             return Product(sensor, "landsat-c2l2", "")
+    if sensor.name == "aster" and re.search(r"ast(er)?[-_]?l1t", _names(item)):
+        return Product(sensor, "aster-l1t", "")
     return Product(sensor, "other", "")
 
 

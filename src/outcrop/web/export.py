@@ -1,0 +1,145 @@
+"""The edited map as a result of its own: GeoTIFF, GeoPackage, styles, legend and report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.config import recipe_to_toml
+from outcrop.engine import TILE
+from outcrop.errors import InputError
+from outcrop.products.edits import Edited
+from outcrop.products.figure import choose_composite
+from outcrop.products.legend import Legend
+from outcrop.products.raster import cog_writer, overview_step
+from outcrop.products.style import colour_table
+from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
+from outcrop.publish import staged
+from outcrop.source import Window, open_quietly
+from outcrop.web.imagery import pixels_of
+from outcrop.web.measure import Labels
+from outcrop.web.runs import Run, open_runs
+
+#: What is said of the map before it was edited, and no longer true of it.
+_OF_THE_MAP = ("indices", "internal_scores", "selection")
+
+
+def export_to(folder: Path | str, out: Path | str, *, overwrite: bool = False) -> Legend:
+    """Publish what the edits make of a run as a folder; there whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    out : Path
+        The folder to make.
+    overwrite : bool
+        Replace a result that Outcrop wrote there earlier.
+
+    Returns
+    -------
+    Legend
+        Of the edited map.
+
+    Raises
+    ------
+    OutcropError
+        If the run is none, or ``out`` cannot be written.
+    """
+    run = next(iter(open_runs([folder]).values()))
+    if Path(out).resolve() == run.folder.resolve():
+        raise InputError(f"{out} is the run itself, which stays as it was mapped; choose another")
+    with staged(Path(out), overwrite=overwrite) as partial:
+        return export_into(partial, run)
+
+
+def export_zip(run: Run, into: Path) -> Path:
+    """Write the edited map into an archive in a folder, and return its path."""
+    work = into / f"{run.id}-edited"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    try:
+        export_into(work, run)
+        archive = into / f"{run.id}-edited.zip"
+        new = archive.with_suffix(".part")
+        with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for path in sorted(work.iterdir()):
+                packed.write(path, f"{work.name}/{path.name}")
+        return new.replace(archive)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def export_into(folder: Path, run: Run) -> Legend:
+    """Write the edited map into an empty folder."""
+    state = run.edited()
+    legend = state.legend
+    edits = len(run.read()[1].done)
+    _write_labels(folder, run, state, legend)
+    write_styles(folder, legend)
+    left_out = write_layers(folder, legend, run.grid, run.recipe.products.simplify)
+    for name in ("mask.tif", "mask.tif.aux.xml", "mask.qml"):
+        if (run.folder / name).is_file():
+            shutil.copyfile(run.folder / name, folder / name)
+    metrics = _metrics(run, state, edits)
+    left_out |= write_item(folder, legend, run.grid, metrics, run.recipe)
+    metrics["left_out"] = left_out
+    proof = {**run.settings.get("provenance", {}), "edits": edits, "units": len(legend.units)}
+    settings = recipe_to_toml(run.recipe, proof)
+    (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
+    (folder / "run.toml").write_text(settings, "utf-8")
+    shown = choose_composite(legend.bands)
+    write_pictures(
+        folder, legend, run.grid, composite_of(run, shown), shown, metrics, run.recipe, settings
+    )
+    return legend
+
+
+def _write_labels(folder: Path, run: Run, state: Edited, legend: Legend) -> None:
+    """Write ``units.tif`` with the splits cut, and units merged and hidden."""
+    table, labels, (rows, cols) = state.table(), Labels(run, state.splits), run.grid.shape
+    colours = colour_table(legend)
+    with (
+        open_quietly(str(run.folder / "units.tif")) as units,
+        cog_writer(folder / "units.tif", run.grid, colours=colours) as write,
+    ):
+        for row in range(0, rows, TILE):
+            for col in range(0, cols, 4 * TILE):
+                window = Window(row, col, min(TILE, rows - row), min(4 * TILE, cols - col))
+                write(window, table[labels.read(units, window)])
+
+
+def _metrics(run: Run, state: Edited, edits: int) -> dict[str, Any]:
+    """Return the run's measures as far as they are true of the edited map."""
+    facts: Mapping[str, Any] = {k: v for k, v in run.metrics.items() if k not in _OF_THE_MAP}
+    note = f"{edits} edits of a geologist were applied to the map of {run.folder.name}"
+    if state.hidden:
+        names = ", ".join(state.units[n].name for n in sorted(state.hidden))
+        note += f"; left out of it: {names}"
+    legend = state.legend
+    return {
+        **facts,
+        "units": sum(u.pixels > 0 for u in legend.units),
+        "coverage": legend.mapped_pixels / max(int(facts["pixels"]), 1),
+        "notes": [note, *facts.get("notes", [])],
+    }
+
+
+def composite_of(run: Run, shown: tuple[int, ...]) -> NDArray[np.float32]:
+    """Read three bands at the size of the report's map; NaN without imagery."""
+    rows, cols = run.grid.shape
+    step = overview_step((rows, cols))
+    shape = (-(-rows // step), -(-cols // step))
+    if not run.image.is_file():
+        return np.full((3, *shape), np.nan, np.float32)
+    with pixels_of(run.image) as read:
+        image: NDArray[np.float32] = read(None, shape)[list(shown)].astype(np.float32)
+    return image
