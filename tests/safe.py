@@ -71,6 +71,8 @@ def metadata(level, baseline, images, *, offsets=None, quantification="10000"):
         '<?xml version="1.0" encoding="UTF-8" standalone="no"?>'
         f'<n1:Level-{number}_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/'
         f'User_Product_Level-{number}.xsd"><n1:General_Info><Product_Info>'
+        "<PRODUCT_START_TIME>2023-03-16T10:10:31.024Z</PRODUCT_START_TIME>"
+        "<PRODUCT_STOP_TIME>2023-03-16T10:10:31.024Z</PRODUCT_STOP_TIME>"
         f"<PRODUCT_URI>{name(level, baseline)}.SAFE</PRODUCT_URI>"
         f"<PROCESSING_LEVEL>Level-{number}</PROCESSING_LEVEL>"
         f"<PRODUCT_TYPE>S2MSI{number}</PRODUCT_TYPE>"

@@ -143,7 +143,9 @@ def write_enmap(folder: Path, rows=20, cols=16, drop=()):
         for i in range(1, len(ENMAP_UM) + 1)
     )
     (folder / f"{ENMAP}-METADATA.XML").write_text(
-        '<?xml version="1.0" encoding="UTF-8"?><level_X><base><level>L2A</level></base><specific>'
+        '<?xml version="1.0" encoding="UTF-8"?><level_X><base><level>L2A</level><temporalCoverage>'
+        "<startTime>2022-07-12T09:00:01.5Z</startTime><stopTime>2022-07-12T09:00:05.9Z</stopTime>"
+        "</temporalCoverage></base><specific>"
         "<sunElevationAngle><center>55.5</center></sunElevationAngle>"
         "<sunAzimuthAngle><center>150.5</center></sunAzimuthAngle>"
         f"<bandCharacterisation>{bands}</bandCharacterisation>"

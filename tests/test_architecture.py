@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"registry", "recipes", "timespan", "envi", "gcps"},
     {"reasons", "remote"},
-    {"simd"},
+    {"scratch", "simd", "tiles"},
     {
         "sensors",
         "config",

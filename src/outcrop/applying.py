@@ -225,6 +225,7 @@ def _map_blocks(
     finished = journal.finished if journal is not None else set()
     before = len(finished)
     waiting = [b for b in blocks if b.index not in finished]
+    waiting = engine.in_stripes(waiting, len(source.bands))
 
     def sink(block: Block, _: None) -> None:
         if journal is not None:

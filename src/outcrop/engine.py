@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from outcrop import __version__
 from outcrop.source import Source, Window
+from outcrop.tiles import BYTES as REMEMBERED
 
 #: The unit of everything that is cut: samples and statistics are taken by tiles of this size,
 #: so that they are the same for every block size.
@@ -31,8 +32,8 @@ TILE = 512
 WIDEST = 2048
 #: Bytes of input that may be in flight at once.
 IN_FLIGHT_BYTES = 512 * 2**20
-#: Bytes of decoded pixels that GDAL may keep in each process.
-CACHE_BYTES = 256 * 2**20
+#: Bytes of decoded pixels that GDAL may keep in each process, besides `outcrop.tiles`.
+CACHE_BYTES = 128 * 2**20
 #: Packages whose version decides over the bits of a map.
 PACKAGES = ("numpy", "scikit-learn", "scipy", "numba", "rasterio")
 
@@ -133,6 +134,20 @@ def cut(
         for col in range(0, width, wide)
     ]
     return [Block(i, core, core.grown(halo, (height, width))) for i, core in enumerate(cores)]
+
+
+def in_stripes(blocks: Sequence[Block], bands: int) -> list[Block]:
+    """Order blocks for their neighbours to be read while `outcrop.tiles` remembers them.
+
+    Down one stripe of the grid after the other, so wide that the tiles of a row of blocks, with
+    those around it, fit in what is remembered; values are taken to have 16 bits.
+    """
+    if not blocks:
+        return []
+    core = blocks[0].core
+    column = (core.height + 2 * TILE) * 2 * max(1, bands)
+    wide = max(1, (REMEMBERED // column - 2 * TILE) // core.width) * core.width
+    return sorted(blocks, key=lambda b: (b.core.col // wide, b.core.row, b.core.col))
 
 
 def run(

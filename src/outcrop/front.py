@@ -70,8 +70,10 @@ class Front:
         its other features mean nothing.
         """
         if self.compressor is None and not self.columns.indices:
-            bands = [self.columns.plane(p, b) for b, p in enumerate(data)]
-            return np.stack([self.scaler.plane(p, b) for b, p in enumerate(bands)])
+            made = np.empty(data.shape, np.float32)
+            for band, plane in enumerate(data):
+                self.scaler.plane(*self.columns.plane(plane, band), made[band])
+            return made
         mask = valid_mask(data)
         out = np.full((self.width, *mask.shape), np.nan, np.float32)
         if mask.any():

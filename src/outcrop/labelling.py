@@ -6,7 +6,6 @@ are never held for the whole block; only labels, and the evidence where a filter
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.model import Model
+from outcrop.scratch import scratch
 
 #: Rows that are done at once.
 STRIP = 64
@@ -37,21 +37,6 @@ class Labelled:
     labels: NDArray[np.uint8]
     evidence: NDArray[np.float32] | None
     codes: NDArray[np.float32] | None
-
-
-class _Rooms(threading.local):
-    """One array a thread, used again: fresh memory costs more to get than to fill."""
-
-    room: NDArray[np.float32] = np.empty(0, np.float32)
-
-    def array(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        size = int(np.prod(shape))
-        if self.room.size < size:
-            self.room = np.empty(size, np.float32)
-        return self.room[:size].reshape(shape)
-
-
-_rooms = _Rooms()
 
 
 def label(
@@ -78,7 +63,7 @@ def label(
     Labelled
     """
     labels = np.zeros(mask.shape, np.uint8)
-    room = _rooms.array((len(model.numbers), *mask.shape)) if evidence else None
+    room = scratch((len(model.numbers), *mask.shape), "evidence") if evidence else None
     code = np.full((model.width, *mask.shape), np.nan, np.float32) if codes else None
     work = _by_planes if _has_planes(model) else _by_rows
     for rows, features in _strips(model, data, mask):
@@ -115,11 +100,8 @@ def _by_planes(
     codes: NDArray[np.float32] | None,
 ) -> None:
     """Do all pixels, with data or not, in the order that they lie in."""
-    own = None if evidence is None else np.empty(evidence.shape, np.float32)
-    units = model.clusterer.planes(features, own)
-    labels[mask] = np.asarray(model.numbers, np.uint8)[units[mask]]
-    if evidence is not None and own is not None:
-        evidence[:] = own
+    units = model.clusterer.planes(features, evidence)
+    np.multiply(np.asarray(model.numbers, np.uint8)[units], mask, out=labels)
     if codes is not None:
         codes[:, mask] = features[:, mask]
 

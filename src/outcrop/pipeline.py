@@ -39,7 +39,7 @@ from outcrop.relief.fitting import without_relief
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, file_paths, notes_of, products_of, radiometry_of
+from outcrop.source import Source, acquired, file_paths, notes_of, products_of, radiometry_of
 from outcrop.spectra import SpectralLibrary
 from outcrop.suiting import suited
 from outcrop.warp import gcps_of
@@ -586,9 +586,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
     matches = _matches(legend, job.library)
     legend = dataclasses.replace(legend, units=with_matches(legend.units, matches))
     metrics |= {"matches": matches} if matches else {}
-    metrics |= _joined(source, applied)
-    if products := products_of(source):
-        metrics["product"] = list(products)
+    metrics |= _origin(source, applied, recipe.products.datetime)
     if applied.reasons is not None:
         metrics["masked"] = mask.shares(applied.reasons.tolist())
         mask.write_mask_styles(folder, applied.reasons.tolist())
@@ -624,9 +622,13 @@ def _matches(legend: Legend, library: SpectralLibrary | None) -> dict[str, Any] 
     return facts
 
 
-def _joined(source: Source, applied: Applied) -> dict[str, Any]:
-    """Say how several scenes became one."""
+def _origin(source: Source, applied: Applied, when: str | None) -> dict[str, Any]:
+    """Say what the scenes are, when they were taken, and how several became one."""
     facts: dict[str, Any] = {}
+    if products := products_of(source):
+        facts["product"] = list(products)
+    if taken := when or acquired(source):
+        facts["acquired"] = taken
     if radiometry := radiometry_of(source):
         facts["radiometry"] = radiometry
     if applied.clear is not None:

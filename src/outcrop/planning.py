@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 PIXELS = 10_000
 #: Tiles that are looked at for one with data.
 TRIES = 9
-#: Bytes of the process before blocks: libraries, GDAL's cache, compiled code.
-FIXED_BYTES = 400 * 2**20
+#: Bytes of the process before blocks: libraries, decoded tiles, GDAL's cache, compiled code.
+FIXED_BYTES = 528 * 2**20
 #: Arrays of float32 of a block's size that are alive at once, by band and by unit.
 PLANES_BY_BAND, PLANES_BY_UNIT = 6, 2
 #: Copies of the sample that a fit holds.

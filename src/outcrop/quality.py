@@ -123,6 +123,8 @@ class QualitySource(SourceOver):
         Who took the light on slopes out of the bands already; empty if nobody did.
     toa : bool
         Whether it is reflectance at the top of the atmosphere, with haze in it.
+    acquired : str
+        When it was taken, as `outcrop.timespan.told` returns it; empty if it is not told.
     """
 
     base: Source
@@ -134,6 +136,7 @@ class QualitySource(SourceOver):
     sun: Sun | None = None
     relief: str = ""
     toa: bool = False
+    acquired: str = ""
 
     @property
     def grid(self) -> GeoBox:

@@ -92,6 +92,52 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:  # noqa: ARG0
     return types.void(array, types.intp, Lanes), generate
 
 
+def _first(builder: Any, count: Any) -> Any:
+    """Return true in the lanes before a count."""
+    low = builder.trunc(count, _INT)
+    nothing = ir.Constant(_INTS, ir.Undefined)
+    all_counts = builder.shuffle_vector(
+        builder.insert_element(nothing, low, _INT(0)), nothing, _all(0, _INTS)
+    )
+    numbers = ir.Constant(_INTS, list(range(LANES)))
+    return builder.icmp_signed("<", numbers, all_counts)
+
+
+_TRUTHS = ir.VectorType(ir.IntType(1), LANES)
+
+
+@_intrinsic  # type: ignore[untyped-decorator]
+def load_some(typing: Any, array: Any, index: Any, count: Any) -> Any:  # noqa: ARG001
+    """Return the first lanes of a flat float32 array from an index on, 0 in the others."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *args[:2])
+        kind = ir.FunctionType(_FLOATS, [_FLOATS.as_pointer(), _INT, _TRUTHS, _FLOATS])
+        utils: Any = cgutils
+        name = f"llvm.masked.load.v{LANES}f32.p0"
+        function = utils.get_or_insert_function(builder.module, kind, name)
+        truths = _first(builder, args[2])
+        return builder.call(function, [place, _INT(4), truths, _all(0.0)])
+
+    return Lanes(array, types.intp, types.intp), generate
+
+
+@_intrinsic  # type: ignore[untyped-decorator]
+def store_some(typing: Any, array: Any, index: Any, value: Any, count: Any) -> Any:  # noqa: ARG001
+    """Write the first lanes to a flat float32 array from an index on."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature.args[0], *args[:2])
+        kind = ir.FunctionType(ir.VoidType(), [_FLOATS, _FLOATS.as_pointer(), _INT, _TRUTHS])
+        utils: Any = cgutils
+        name = f"llvm.masked.store.v{LANES}f32.p0"
+        function = utils.get_or_insert_function(builder.module, kind, name)
+        builder.call(function, [args[2], place, _INT(4), _first(builder, args[3])])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, Lanes, types.intp), generate
+
+
 @_intrinsic  # type: ignore[untyped-decorator]
 def splat(typing: Any, value: Any) -> Any:  # noqa: ARG001
     """Return a float32 in every lane."""

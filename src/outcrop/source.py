@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -21,6 +22,8 @@ from outcrop.errors import SceneError
 from outcrop.gcps import Gcps
 from outcrop.reasons import CLEAR, FILL
 from outcrop.sensors.base import Band, Sun
+from outcrop.tiles import TILES, Owner, pieces, tile_shape, to_values
+from outcrop.timespan import joined
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -142,7 +145,12 @@ def read_observed(
 
 def valid_mask(data: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell where every band of (band, y, x) has a value. Derived, never stored."""
-    return np.asarray(np.isfinite(data).all(axis=0))
+    if not len(data):
+        return np.ones(data.shape[1:], bool)
+    mask: NDArray[np.bool_] = np.isfinite(data[0])
+    for plane in data[1:]:  # one by one, to stay in the processor's cache
+        mask &= np.isfinite(plane)
+    return mask
 
 
 def open_quietly(path: str) -> Any:
@@ -189,6 +197,19 @@ class BandFile:
     offset: float = 0.0
     valid: tuple[float, float] | None = None
 
+    def to_values(self, stored: NDArray[Any], out: NDArray[np.float32]) -> None:
+        """Write what stored numbers mean to an array of their shape."""
+        to_values(
+            stored, out,
+            scale=self.scale, offset=self.offset, nodata=self.nodata, valid=self.valid,
+        )  # fmt: skip
+
+
+def _rasterio(window: Window) -> Any:
+    from rasterio.windows import Window as RasterWindow
+
+    return RasterWindow(window.col, window.row, window.width, window.height)
+
 
 @dataclass(frozen=True)
 class RasterSource:
@@ -203,6 +224,7 @@ class RasterSource:
     notes: tuple[str, ...] = ()
     gcps: Gcps | None = None
     _open: Any = field(default_factory=threading.local, repr=False, compare=False)
+    _owner: Owner = field(default_factory=Owner, repr=False, compare=False)
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width) as float32, NaN where there is no data."""
@@ -210,53 +232,47 @@ class RasterSource:
         start = 0
         for path, group in groupby(self.files, key=lambda f: f.path):
             files = list(group)
-            out[start : start + len(files)] = self._read_file(path, files, window)
+            self._read_file(path, files, window, out[start : start + len(files)])
             start += len(files)
         return out
 
     def _read_file(
-        self, path: str, files: Sequence[BandFile], window: Window
-    ) -> NDArray[np.float32]:
+        self, path: str, files: Sequence[BandFile], window: Window, out: NDArray[np.float32]
+    ) -> None:
         from rasterio.enums import MaskFlags
         from rasterio.errors import RasterioError
-        from rasterio.windows import Window as RasterWindow
 
-        where = RasterWindow(window.col, window.row, window.width, window.height)
-
-        def load(opened: str) -> tuple[Any, Any]:
-            try:
-                dataset = self._dataset(opened)
-                raw = dataset.read([f.index for f in files], window=where)
-                flags = dataset.mask_flag_enums[files[0].index - 1]
-                masked = self.masked and MaskFlags.per_dataset in flags
-                return raw, dataset.dataset_mask(window=where) > 0 if masked else None
-            except (RasterioError, OSError):
-                self._open.__dict__.pop(opened, None)
-                raise
-
+        dataset = self._dataset(path)
         try:
-            raw, inside = remote.once_more(path, load) if remote.is_remote(path) else load(path)
+            for stored, place in self._stored(dataset, path, files, window):
+                for plane, numbers, file in zip(out, stored, files, strict=True):
+                    file.to_values(numbers, plane[place])
+            flags = dataset.mask_flag_enums[files[0].index - 1]
+            if self.masked and MaskFlags.per_dataset in flags:
+                out[:, dataset.dataset_mask(window=_rasterio(window)) == 0] = np.nan
         except (RasterioError, OSError) as error:
             last = window.row + window.height - 1
             raise SceneError(
                 f"{path}: rows {window.row}-{last} cannot be read ({_cause(error)}); the file is "
                 "truncated or damaged, so fetch or export it again"
             ) from None
-        with np.errstate(over="ignore", invalid="ignore"):
-            data: NDArray[np.float32] = raw.astype(np.float32)
-            for plane, stored, file in zip(data, raw, files, strict=True):
-                if (file.scale, file.offset) != (1.0, 0.0):
-                    plane *= np.float32(file.scale)
-                    plane += np.float32(file.offset)
-                if file.nodata is not None:
-                    plane[stored == file.nodata] = np.nan
-                plane[~np.isfinite(plane)] = np.nan
-                if file.valid is not None:
-                    plane[stored < file.valid[0]] = np.nan
-                    plane[stored > file.valid[1]] = np.inf
-        if inside is not None:
-            data[:, ~inside] = np.nan
-        return data
+
+    def _stored(
+        self, dataset: Any, path: str, files: Sequence[BandFile], window: Window
+    ) -> Iterator[tuple[NDArray[Any], tuple[slice, slice]]]:
+        """Yield pieces of a window as they are stored, and their rows and columns in it."""
+        indexes = [f.index for f in files]
+        size = sum(np.dtype(dataset.dtypes[i - 1]).itemsize for i in indexes)
+        tile = tile_shape(dataset.block_shapes[indexes[0] - 1], size)
+        if tile is None:
+            whole = Window(0, 0, window.height, window.width)
+            yield dataset.read(indexes, window=_rasterio(window)), whole.slices
+            return
+        where = window.row, window.col, window.height, window.width
+        for place, inside, outside in pieces(where, tile, dataset.shape):
+            key = (self._owner.number, path, *indexes, *place)
+            read = partial(dataset.read, indexes, window=_rasterio(Window(*place)))
+            yield TILES.get(key, read)[:, *inside], outside
 
     def _dataset(self, path: str) -> Any:
         """Return this thread's handle: GDAL's are not to be shared between threads."""
@@ -354,6 +370,12 @@ def suns_of(source: Source) -> tuple[Sun, ...]:
     """Return where the sun stood, by the metadata of a source's products, once each."""
     found = (getattr(leaf, "sun", None) for leaf in leaves(source))
     return tuple(dict.fromkeys(sun for sun in found if sun is not None))
+
+
+def acquired(source: Source) -> str | None:
+    """Return when a source's products were taken; None where one of its scenes doesn't tell."""
+    found = [leaf.acquired for leaf in leaves(source) if hasattr(leaf, "acquired")]
+    return joined(found) if all(found) else None
 
 
 def has_counts(source: Source) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 
 from outcrop.errors import RecipeError
@@ -34,6 +36,33 @@ def parse_timespan(text: str) -> tuple[datetime, datetime]:
     if not 1 <= len(spans) <= 2 or spans[0][0] > spans[-1][1]:
         raise RecipeError(f"datetime {text!r}: {_RULE}")
     return spans[0][0], spans[-1][1]
+
+
+def told(*texts: object) -> str:
+    """Return a product's times as `parse_timespan` takes them; empty where they are none.
+
+    Parameters
+    ----------
+    *texts : object
+        A time, or start and end, of which one may be None or empty; digits of a second beyond the
+        sixth are dropped. What is no time is not told: metadata are not worth failing for.
+    """
+    cut = [re.sub(r"(\.\d{6})\d+", r"\1", str(text or "").strip()) for text in texts]
+    span = "/".join(dict.fromkeys(filter(None, cut)))
+    try:
+        parse_timespan(span)
+    except RecipeError:
+        return ""
+    return span
+
+
+def joined(spans: Iterable[str]) -> str | None:
+    """Return from the first start to the last end of times; None if there are none."""
+    moments = [moment for span in spans for moment in parse_timespan(span)]
+    if not moments:
+        return None
+    start, end = to_text(min(moments)), to_text(max(moments))
+    return start if start == end else f"{start}/{end}"
 
 
 def _span(text: str) -> tuple[datetime, datetime]:

@@ -16,18 +16,38 @@ UNITS = 256
 
 
 @njit(nogil=True, cache=True)
-def _accumulate(data: Any, labels: Any, areas: Any, sums: Any) -> None:
-    bands = data.shape[0]
+def _count(labels: Any, areas: Any, table: Any) -> None:  # pragma: no cover - compiled
     for i in range(labels.shape[0]):
         for j in range(labels.shape[1]):
+            table[labels[i, j], 0] += 1.0
+            table[labels[i, j], 1] += areas[i]
+
+
+@njit(nogil=True, cache=True)
+def _sum(
+    one: Any, two: Any, labels: Any, band: Any, bands: Any, table: Any
+) -> None:  # pragma: no cover - compiled
+    """Add two bands up, in the order of the pixels; runs of a unit stay in registers."""
+    at, other = 2 + band, 2 + bands + band
+    for i in range(labels.shape[0]):
+        j = 0
+        while j < labels.shape[1]:
             unit = labels[i, j]
-            sums[unit, 0] += 1.0
-            sums[unit, 1] += areas[i]
-            if unit:
-                for b in range(bands):
-                    value = data[b, i, j]
-                    sums[unit, 2 + b] += value
-                    sums[unit, 2 + bands + b] += value * value
+            first = j
+            while j < labels.shape[1] and labels[i, j] == unit:
+                j += 1
+            if unit == 0:
+                continue
+            a, b = table[unit, at], table[unit, at + 1]
+            aa, bb = table[unit, other], table[unit, other + 1]
+            for x in range(first, j):
+                value, next_value = np.float64(one[i, x]), np.float64(two[i, x])
+                a += value
+                b += next_value
+                aa += value * value
+                bb += next_value * next_value
+            table[unit, at], table[unit, at + 1] = a, b
+            table[unit, other], table[unit, other + 1] = aa, bb
 
 
 @dataclass(frozen=True)
@@ -47,8 +67,13 @@ class UnitSums:
         cls, data: NDArray[np.float32], labels: NDArray[np.uint8], areas: NDArray[np.float64]
     ) -> UnitSums:
         """Sum a tile: data (bands, y, x), labels (y, x), area of a pixel of each row (y,)."""
-        table = np.zeros((UNITS, 2 + 2 * len(data)))
-        _accumulate(data.astype(np.float64), labels, areas, table)
+        bands = len(data)
+        even = bands + bands % 2  # the kernel takes two bands at once, the last one twice
+        room = np.zeros((UNITS, 2 + 2 * even))
+        _count(labels, areas, room)
+        for band in range(0, bands, 2):
+            _sum(data[band], data[min(band + 1, bands - 1)], labels, band, even, room)
+        table = np.hstack([room[:, : 2 + bands], room[:, 2 + even : 2 + even + bands]])
         return cls(table)
 
     @property

@@ -84,6 +84,14 @@ def test_bad_bands_scale_and_nodata_of_the_header(tmp_path):
     assert data[0, 0, 1] == pytest.approx(0.0201)
 
 
+def test_a_scale_of_one_is_known_where_the_header_states_it(tmp_path):
+    header = f"wavelength units = nm\nwavelength = {{{NM}}}\n"
+    stated = "reflectance scale factor = 1\n"
+    for folder, more, quantity in (("a", "", "unknown"), ("b", stated, "reflectance")):
+        source = open_source(str(cube(tmp_path / folder, header + more)))
+        assert {band.quantity for band in source.bands} == {quantity}
+
+
 def test_few_bands_are_no_spectrometers(tmp_path):
     header = "wavelength units = Micrometers\nwavelength = {0.5, 1.38, 1.6}"
     source = open_source(str(cube(tmp_path / "c", header, count=3)))

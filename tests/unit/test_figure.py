@@ -18,6 +18,7 @@ from outcrop.products.figure import (
     map_figure,
     to_png,
     to_svg,
+    with_letters,
 )
 from outcrop.products.frame import Frame
 from outcrop.products.legend import Legend, Unit, unit_colours
@@ -207,3 +208,14 @@ def test_bands_of_the_composite(wavelengths, chosen):
 def test_common_names_stand_in_for_wavelengths():
     names = ["blue", "green", "red", "nir08", "swir16", "swir22"]
     assert choose_composite([Band(n, common_name=n) for n in names]) == (5, 3, 0)
+
+
+def test_letters_that_no_font_has_are_said_once_and_not_by_matplotlib(caplog, recwarn):
+    figure = map_figure(labels_of(2), legend_of(2), title="地図 Grès")
+    # U+10FFFD is for private use: no font has it, wherever the test runs.
+    figure.texts.clear()
+    figure.axes[0].set_xlabel("\U0010fffd")
+    assert to_png(figure, dpi=30)[:4] == b"\x89PNG"
+    assert not [w for w in recwarn if "Glyph" in str(w.message)]
+    assert sum("no installed font" in r.getMessage() for r in caplog.records) <= 1
+    assert with_letters(map_figure(labels_of(2), legend_of(2), title="Grès, Ω")) == ""

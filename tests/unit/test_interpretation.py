@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pyogrio
@@ -43,3 +44,14 @@ def test_the_report_has_columns_for_what_is_filled_in_only(filled):
     assert '<th scope="col" class="l">Lithology</th>' in after
     assert '<td class="l wrap">mudstone</td>' in after
     assert '<th scope="col" class="l">Age</th>' not in after
+
+
+def test_the_attribute_table_has_columns_for_what_is_filled_in_only(filled):
+    before, after = ((f / "units.tif.aux.xml").read_text("utf-8") for f in filled)
+    assert "Lithology" not in before
+    assert "<Name>Lithology</Name>" in after
+    assert "<F>mudstone</F>" in after
+    assert "<Name>Age</Name>" not in after
+    table = ET.fromstring(after).find(".//GDALRasterAttributeTable")
+    columns = len(table.findall("FieldDefn"))
+    assert all(len(row.findall("F")) == columns for row in table.findall("Row"))

@@ -56,7 +56,7 @@ def test_colours_belong_to_the_spectra_not_to_their_order():
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-@pytest.mark.parametrize(("count", "least"), [(4, 0.14), (8, 0.095), (12, 0.07)])
+@pytest.mark.parametrize(("count", "least"), [(4, 0.14), (8, 0.095), (12, 0.07), (15, 0.055)])
 def test_no_two_colours_are_close_in_any_sight(vision, count, least):
     for seed in range(6):
         assert contrast(unit_colours(rocks(seed, count)), vision) > least

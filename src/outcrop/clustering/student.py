@@ -245,18 +245,20 @@ class StudentMixture(Clusterer):
         ----------
         planes : ndarray of float32, shape (columns, y, x)
         evidence : ndarray of float32, shape (n_units_, y, x), optional
-            Is filled with the log evidence, but for a constant of all.
+            Is filled with the log evidence, but for a constant of all. Some rows of a larger
+            array will do.
         """
         check_is_fitted(self, "n_units_")
         flat = np.ascontiguousarray(planes).reshape(len(planes), -1)
         units = np.empty(planes.shape[1:], np.uint8)
-        kept = np.empty((self.n_units_, 0), np.float32)
+        kept, stride = np.empty(0, np.float32), 0
         if evidence is not None:
-            kept = evidence.reshape(self.n_units_, -1)
+            # The kernel finds the other units' planes from the first by their distance.
+            kept, stride = evidence[0].reshape(-1), evidence.strides[0] // evidence.itemsize
         kernels.joint(
             flat, self.means_.astype(np.float32), self.factors_.astype(np.float32),
             self._levels().astype(np.float32), np.float32(self.freedom),
-            np.float32((self.freedom + len(planes)) / 2), kept, units.reshape(-1),
+            np.float32((self.freedom + len(planes)) / 2), kept, stride, units.reshape(-1),
         )  # fmt: skip
         return units
 

@@ -7,7 +7,19 @@ from typing import Any
 import numba
 import numpy as np
 
-from outcrop.simd import LANES, add, fma, load, log, mul, splat, store, sub, where_larger
+from outcrop.simd import (
+    LANES,
+    add,
+    fma,
+    load,
+    log,
+    mul,
+    splat,
+    store,
+    store_some,
+    sub,
+    where_larger,
+)
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -52,7 +64,7 @@ def _joint(
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def joint(
     planes: Any, means: Any, factors: Any, levels: Any, freedom: Any, power: Any, evidence: Any,
-    units: Any,
+    stride: Any, units: Any,
 ) -> None:  # fmt: skip  # pragma: no cover - compiled
     """Write the weighted log densities of pixels, and the unit that has the most.
 
@@ -64,8 +76,10 @@ def joint(
     levels : ndarray of float32, shape (k,)
         Log of weight and scale.
     freedom, power : float32
-    evidence : ndarray of float32, shape (k, m)
-        Written where m = n; with m = 0 only the units are wanted.
+    evidence : ndarray of float32, shape (n,)
+        Written: the densities of the first unit, with those of the next ``stride`` numbers
+        further on. With no number in it only the units are wanted.
+    stride : int
     units : ndarray of uint8, shape (n,)
         Written: the index of the largest, the lowest of equals.
     """
@@ -75,12 +89,12 @@ def joint(
     own = np.empty(len(means) * step, np.float32)
     best = np.empty(step, np.float32)
     last = np.zeros(depth * step, np.float32)
-    kept, to = evidence.shape[1] == count, evidence.reshape(-1)
+    kept = len(evidence) > 0
     for start in range(0, count, step):
         wide = min(step, count - start)
         if wide == step and kept:
             _joint(flat, start, count, means, factors, levels, freedom, power, apart,
-                   to, start, count, best, 0)  # fmt: skip
+                   evidence, start, stride, best, 0)  # fmt: skip
         elif wide == step:
             _joint(flat, start, count, means, factors, levels, freedom, power, apart,
                    own, 0, step, best, 0)  # fmt: skip
@@ -91,6 +105,9 @@ def joint(
                    own, 0, step, best, 0)  # fmt: skip
             if kept:
                 for k in range(len(means)):
-                    evidence[k, start:] = own[k * step : k * step + wide]
+                    for half in range(0, wide, LANES):
+                        part = load(own, k * step + half)
+                        to = start + half + k * stride
+                        store_some(evidence, to, part, min(LANES, wide - half))
         for i in range(wide):
             units[start + i] = np.uint8(best[i])

@@ -75,11 +75,24 @@ class Columns:
             return bands
         return np.concatenate([bands, stack(self.indices, held.T).T], axis=1)
 
-    def plane(self, values: NDArray[np.float32], band: int) -> NDArray[np.float32]:
-        """Return the column of one band, of any shape, where there are no indices."""
-        held = np.clip(values, LOW, HIGH) if band in self.clipped else values
-        transformed: NDArray[np.float32] = TRANSFORMS.load(self.transform)(held)
-        return transformed
+    def plane(
+        self, values: NDArray[np.float32], band: int
+    ) -> tuple[NDArray[np.float32], int, tuple[float, float]]:
+        """Return the column of one band, of any shape, where there are no indices.
+
+        Returns
+        -------
+        values : ndarray of float32
+            Transformed.
+        band : int
+        within : tuple of float
+            What they are still to be held within.
+        """
+        within = (float(LOW), float(HIGH)) if band in self.clipped else (-np.inf, np.inf)
+        if self.transform == "none":
+            return values, band, within
+        held = np.clip(values, np.float32(within[0]), np.float32(within[1]))
+        return TRANSFORMS.load(self.transform)(held), band, (-np.inf, np.inf)
 
     def _held(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(self.clipped) == rows.shape[1]:

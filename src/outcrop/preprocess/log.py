@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,21 +47,12 @@ class LogScaler(_Scaler):
         level = rows.mean(axis=0)
         logarithmic = (level > 0) & ~np.isin(np.arange(len(level)), list(self.linear))
         self.floor_ = np.where(logarithmic, FLOOR * level, np.nan).astype(np.float32)
-        logs = self._before(rows)
+        floor = np.where(logarithmic, self.floor_, 1).astype(np.float64)
+        logs = np.where(logarithmic, np.log(np.maximum(rows, floor)), rows)
         spread = logs.std(axis=0)
         # A constant band: in logarithms its rounding error is not small beside its mean.
         return logs.mean(axis=0), np.where(np.ptp(rows, axis=0) > 0, spread, 0.0)
 
-    def _before(self, rows: NDArray[Any]) -> NDArray[Any]:
-        linear = np.isnan(self.floor_)
-        floor = np.where(linear, 1, self.floor_).astype(rows.dtype)
-        logs: NDArray[Any] = np.log(np.maximum(rows, floor))
-        return np.where(linear, rows, logs)
-
-    def _band_before(self, values: NDArray[Any], band: int) -> NDArray[Any]:
-        floor = self.floor_[band]
-        if np.isnan(floor):
-            return values
-        logs: NDArray[Any] = np.maximum(values, floor)
-        np.log(logs, out=logs)
-        return logs
+    def _floor(self, band: int) -> tuple[float, bool]:
+        floor = float(self.floor_[band])
+        return (-np.inf, False) if np.isnan(floor) else (floor, True)

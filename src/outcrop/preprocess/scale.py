@@ -10,6 +10,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from outcrop.estimator import Estimator
+from outcrop.preprocess import kernels
 
 
 class _Scaler(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignore[misc]
@@ -30,24 +31,43 @@ class _Scaler(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Scale rows (n, bands) to float32."""
         check_is_fitted(self)
-        rows = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        values = self._before(rows)
-        scaled: NDArray[np.float32] = ((values - self.shift_) / self.range_).astype(np.float32)
-        return scaled
+        rows = validate_data(self, X, reset=False, dtype=np.float32)
+        out = np.empty(rows.shape, np.float32)
+        for band, column in enumerate(rows.T):
+            out[:, band] = self.plane(column, band)
+        return out
 
-    def plane(self, values: NDArray[np.float32], band: int) -> NDArray[np.float32]:
-        """Scale the values of one band, of any shape: what `transform` gives, to the bit."""
-        scaled: NDArray[np.float32] = self._band_before(values, band) - self.shift_[band]
-        scaled /= self.range_[band]
-        return scaled
+    def plane(
+        self,
+        values: NDArray[np.float32],
+        band: int,
+        within: tuple[float, float] = (-np.inf, np.inf),
+        out: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Scale the values of one band, of any shape: what `transform` gives, to the bit.
 
-    def _before(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """Return what is shifted and divided: here the rows themselves."""
-        return rows
+        Parameters
+        ----------
+        values : ndarray of float32
+            NaN stays NaN.
+        band : int
+        within : tuple of float
+            Lower values are raised to the first, higher ones lowered to the second.
+        out : ndarray of float32, optional
+            Where to write, contiguous and of the same shape.
+        """
+        flat = np.ascontiguousarray(values).reshape(-1)
+        made = np.empty(values.shape, np.float32) if out is None else out
+        floor, logarithmic = self._floor(band)
+        kernels.scale(
+            flat, np.float32(max(within[0], floor)), np.float32(within[1]), logarithmic,
+            self.shift_[band], self.range_[band], made.reshape(-1),
+        )  # fmt: skip
+        return made
 
-    def _band_before(self, values: NDArray[Any], band: int) -> NDArray[Any]:  # noqa: ARG002
-        """Return the same of one band."""
-        return values
+    def _floor(self, band: int) -> tuple[float, bool]:  # noqa: ARG002
+        """Return what values of a band are raised to, and whether its logarithm is taken."""
+        return -np.inf, False
 
     def _measure(
         self, rows: NDArray[np.float64]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ __all__ = [
     "to_svg",
 ]
 
+log = logging.getLogger("outcrop")
 DPI = 150
 #: Units that the legend of a map has room for.
 SHOWN_UNITS = 60
@@ -277,10 +280,52 @@ def _find(bands: Sequence[Band], colour: str) -> int | None:
 
 
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:
-    """Return a figure as PNG, the same bytes for the same figure."""
+    """Return a figure as PNG, the same bytes for the same figure.
+
+    Letters that the usual font lacks are drawn in one that has them, if any is installed.
+    """
     target = io.BytesIO()
-    figure.savefig(target, format="png", dpi=dpi, metadata={"Software": None})
+    if missing := with_letters(figure):
+        log.warning(
+            "map.png has boxes for letters that no installed font has: %s (fonts that would do: "
+            "%s)", missing, ", ".join(FONTS[:3]),
+        )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(target, format="png", dpi=dpi, metadata={"Software": None})
     return target.getvalue()
+
+
+#: Fonts of many scripts that systems come with; those that are installed are asked in turn.
+FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans", "Source Han Sans SC", "Microsoft YaHei",
+    "Yu Gothic", "Malgun Gothic", "PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo",
+    "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "IPAGothic", "Noto Sans Arabic", "Arial Unicode MS",
+    "Arial",
+)  # fmt: skip
+
+
+def with_letters(figure: Figure) -> str:
+    """Give texts fonts that have their letters; return those that none has."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+    from matplotlib.text import Text
+
+    def letters(name: str) -> set[int]:
+        return set(FT2Font(font_manager.findfont(name)).get_charmap())
+
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    wanted = {ord(c) for text in texts for c in text.get_text() if c.isprintable()}
+    wanted -= letters("DejaVu Sans")
+    if not wanted:
+        return ""
+    installed = {entry.name for entry in font_manager.fontManager.ttflist}
+    families = ["DejaVu Sans", *(name for name in FONTS if name in installed)]
+    for text in texts:
+        text.set_fontfamily(families)
+    for name in families[1:]:
+        wanted -= letters(name)
+    return "".join(map(chr, sorted(wanted)))
 
 
 def to_svg(figure: Figure) -> str:

@@ -39,6 +39,8 @@ class Pictures:
         PNG: the same imagery, decorrelated.
     where : mapping of int to bytes
         PNG of where each unit is.
+    small : bool
+        Whether they have so few pixels that they are shown larger than they are.
     metres : float or None
         On the ground from the left of the map to its right.
     """
@@ -47,6 +49,7 @@ class Pictures:
     composite: bytes
     decorrelation: bytes | None = None
     where: Mapping[int, bytes] = field(default_factory=dict)
+    small: bool = False
     metres: float | None = None
 
 
@@ -95,6 +98,7 @@ def render(
     return page.render(
         title=title,
         scene=_scene_name(str(metrics["scene"])),
+        acquired=metrics.get("acquired", "").replace("/", " to "),
         method=_method(recipe, legend.area_unit, len(bands)),
         notes=metrics["notes"],
         mapped_units=metrics["units"],
@@ -108,10 +112,11 @@ def render(
         quantity=" and ".join(sorted({_QUANTITY[b.quantity] for b in bands})),
         images={"units": png_uri(pictures.units), "composite": png_uri(pictures.composite),
                 "decorrelation": pictures.decorrelation and png_uri(pictures.decorrelation)},
+        small=pictures.small,
         scale=scale_bar(pictures.metres),
         spectra=spectra_chart(legend),
         cards=cards(legend, pictures.where, matches),
-        matching=matching_words(matches) if matches else None,
+        matching=matching_words(matches, legend) if matches else None,
         selection_words=_selection_words(selection),
         selection=selection_charts(selection) if selection and len(selection["k"]) > 1 else [],
         training=training_charts(metrics["training"]) if metrics.get("training") else [],

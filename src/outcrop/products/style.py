@@ -112,17 +112,39 @@ _COLUMNS = (
 
 
 def _attribute_table(legend: Legend) -> ET.Element:
-    """Return the raster attribute table of GDAL's PAM format."""
+    """Return the raster attribute table of GDAL's PAM format, with what a geologist filled in."""
     table = ET.Element("GDALRasterAttributeTable", tableType="thematic")
-    for index, (name, kind, usage) in enumerate(_COLUMNS):
+    terms = {unit.number: _interpreted(unit) for unit in legend.units}
+    filled = [n for n in _TERMS if any(found[n] for found in terms.values())]
+    for index, (name, kind, usage) in enumerate((*_COLUMNS, *((n, 2, 0) for n in filled))):
         column = ET.SubElement(table, "FieldDefn", index=str(index))
         for key, value in (("Name", name), ("Type", kind), ("Usage", usage)):
             ET.SubElement(column, key).text = str(value)
     for index, unit in enumerate(legend.units):
         row = ET.SubElement(table, "Row", index=str(index))
-        for value in (unit.number, plain(unit.name), *_rgb(unit), unit.pixels):
-            ET.SubElement(row, "F").text = str(value)
+        own = [plain(terms[unit.number][n]) for n in filled]
+        values = (unit.number, plain(unit.name), *_rgb(unit), unit.pixels, *own)
+        for text in map(str, values):
+            ET.SubElement(row, "F").text = text
     return table
+
+
+_TERMS = ("Lithology", "LithologyID", "Age", "AgeID", "Order", "Confidence", "Notes")
+
+
+def _interpreted(unit: Unit) -> dict[str, str]:
+    g = unit.geology
+    order = "" if g.order is None else str(g.order)
+    values = (
+        g.lithology.label,
+        g.lithology.id,
+        g.age.label,
+        g.age.id,
+        order,
+        g.confidence,
+        g.notes,
+    )
+    return dict(zip(_TERMS, values, strict=True))
 
 
 def _rgb(unit: Unit) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from outcrop.indices import COVERS
-from outcrop.matching import BUILT_IN, words
+from outcrop.matching import words
 from outcrop.products.charts import unit_chart
 from outcrop.products.legend import Legend, Unit
 
@@ -86,8 +86,9 @@ def _like(found: Mapping[str, Any] | None, bands: int) -> dict[str, Any] | None:
     }
 
 
-def matching_words(matches: Mapping[str, Any]) -> dict[str, str]:
+def matching_words(matches: Mapping[str, Any], legend: Legend) -> dict[str, Any]:
     """Say what was compared with what."""
+    scales = {band.name: band.quantity for band in legend.bands}
     library = matches["library"]
     own = matches["spectra"] and "green plants, dry grass and soil of Outcrop's own beside them"
     return {
@@ -96,7 +97,7 @@ def matching_words(matches: Mapping[str, Any]) -> dict[str, str]:
         "compared": f"{matches['spectra']} spectra in {len(matches['bands'])} bands, {own}",
         "missing": matches["missing"],
         "features_missing": matches["features_missing"],
-        "built_in": BUILT_IN,
+        "unscaled": any(scales[name] == "unknown" for name in matches["bands"]),
     }
 
 

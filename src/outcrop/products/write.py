@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 
+#: Pixels of a picture's width below which a page shows each pixel as a square.
+SMALL = 500
+
+
 def write_styles(folder: Path, legend: Legend) -> None:
     """Write what carries names and colours to a GIS: ``units.qml``, ``.sld``, ``.tif.aux.xml``."""
     (folder / "units.qml").write_text(style.qml(legend), "utf-8")
@@ -56,20 +60,24 @@ def write_layers(
 def write_item(
     folder: Path, legend: Legend, grid: GeoBox, metrics: Mapping[str, Any], recipe: Recipe
 ) -> dict[str, str]:
-    """Write ``item.json`` beside the other files; if it is left out, return its name and why."""
+    """Write ``item.json`` beside the other files; if it is left out, return its name and why.
+
+    The time is the recipe's, else that of the product (``acquired`` of the metrics).
+    """
+    when = recipe.products.datetime or metrics.get("acquired")
     if grid.crs is None:
         return {"item.json": "a STAC Item needs a place on Earth, and the scene has no CRS"}
-    if recipe.products.datetime is None:
+    if when is None:
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
-    doubtful = {"accuracy.json", "code.tif", "units.gpkg", "indices.tif"}
+    doubtful = {"accuracy.json", "clear.tif", "code.tif", "units.gpkg", "indices.tif"}
     names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
     facts = stac.item(
         str(metrics["scene"]),
         _title(metrics, recipe),
         legend,
         grid,
-        recipe.products.datetime,
+        when,
         names,
     )
     (folder / "item.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
@@ -123,6 +131,7 @@ def write_pictures(
         composite=_png(figure.composite(composite)[upright]),
         decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
         where=imagery.thumbnails(labels[upright], shown_units),
+        small=labels.shape[1] < SMALL,
         metres=figure.metres_across(labels.shape, grid),
     )
     page = report.render(

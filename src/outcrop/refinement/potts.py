@@ -160,16 +160,20 @@ def _unsettled(now: Any, leading: Any) -> Any:  # pragma: no cover - compiled
     """Return the pixels that an update may change: not those amid their like that lead."""
     height, width = now.shape
     out, n = np.empty(now.size, np.int32), 0
+    framed = np.full((height + 2, width + 2), -1, np.int16)
+    framed[1:-1, 1:-1] = now
+    odd = np.empty(width, np.int16)
     for y in range(height):
         for x in range(width):
-            unit = now[y, x]
-            if unit < 0:
-                continue
-            alike = unit == leading[y, x]
-            for v in range(max(0, y - 1), min(height, y + 2)):
-                for u in range(max(0, x - 1), min(width, x + 2)):
-                    alike &= (now[v, u] == unit) | (now[v, u] < 0)
-            if not alike:
+            odd[x] = np.int16(now[y, x] != leading[y, x])
+        for v in range(3):
+            row, own = framed[y + v], framed[y + 1]
+            for u in range(3):
+                for x in range(width):
+                    near, unit = row[x + u], own[x + 1]
+                    odd[x] |= np.int16((near >= 0) & (near != unit))
+        for x in range(width):
+            if odd[x] and now[y, x] >= 0:
                 out[n] = y * width + x
                 n += 1
     return out[:n].copy()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from outcrop import timespan
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
@@ -132,6 +133,7 @@ class AsterReader:
                 *interpolated(sources, _size(grid)),
                 *untold(masks, told),
             ),
+            acquired=timespan.told(scene.files.meta.day),
             sun=Sun.of(scene.files.meta.azimuth, scene.files.meta.elevation),
             toa=self.product == "AST_L1T" and self.quantity == "reflectance",
         )

@@ -27,6 +27,7 @@ from outcrop.sensors.hdf import Handles, open_hdf, reading, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
 from outcrop.sensors.products import ignored, refuse_sensor, the_only
 from outcrop.source import Window
+from outcrop.timespan import told
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -66,6 +67,7 @@ class EmitReader:
         refuse_sensor(path, self.title, options)
         with reading(path) as file:
             grid, described = _grid(file), _described(file)
+            when = told(*(text(file.attrs.get(f"time_coverage_{k}", "")) for k in ("start", "end")))
         chosen, left_out = choose_spectral(path, described, options.bands)
         base = EmitSource(
             name=PurePosixPath(metadata).stem,
@@ -84,6 +86,7 @@ class EmitReader:
             product=self.title,
             notes=(*left_out, *notes, *ignored(options, metadata)),
             paths=(path, *mask_file),
+            acquired=when,
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from outcrop import timespan
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
@@ -75,10 +76,14 @@ class EnmapReader:
             product=self.title,
             notes=(*left_out, *missing, *untold(masks, told), *ignored(options, metadata)),
             paths=(container.path / metadata,) if container.kind == "folder" else (container.path,),
+            acquired=timespan.told(
+                *(root.findtext(f"base/temporalCoverage/{k}Time") for k in _ENDS)
+            ),
             sun=Sun.of(*(_angle(root, f"sun{k}Angle") for k in ("Azimuth", "Elevation"))),
         )
 
 
+_ENDS = ("start", "stop")
 L2A = EnmapReader("EnMAP Level 2A")
 
 

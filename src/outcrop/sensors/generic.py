@@ -40,6 +40,8 @@ class StoredBand:
     nodata: float | None
     scale: float
     offset: float
+    #: Whether the file itself says that scale, which for 1 GDAL doesn't tell from silence.
+    stated: bool = False
 
 
 @dataclass(frozen=True)
@@ -283,6 +285,7 @@ def _stored(path: str, dataset: Any, index: int, spectral: _Spectral) -> StoredB
         nodata=nodata,
         scale=_envi_scale(dataset) or dataset.scales[index - 1],
         offset=dataset.offsets[index - 1],
+        stated=_states_scale(dataset, index),
     )
 
 
@@ -329,6 +332,12 @@ def _envi_scale(dataset: Any) -> float | None:
     return 1.0 / factor if factor else None
 
 
+def _states_scale(dataset: Any, index: int) -> bool:
+    """Tell whether an ENVI header or netCDF attributes hold a scale, though it be 1."""
+    netcdf = {key.lower() for key in dataset.tags(index)}
+    return _envi_scale(dataset) is not None or bool(netcdf & {"scale_factor", "add_offset"})
+
+
 def _scaled(text: str | None, unit: float) -> float | None:
     value = _float(text)
     return None if value is None else round(value * unit, 9)
@@ -343,7 +352,7 @@ def _float(text: str | None) -> float | None:
 
 def _is_scaled(stored: StoredBand, options: Input) -> bool:
     given = options.scale is not None or options.offset is not None
-    return given or (stored.scale, stored.offset) != (1.0, 0.0)
+    return given or stored.stated or (stored.scale, stored.offset) != (1.0, 0.0)
 
 
 def _band_file(stored: StoredBand, options: Input) -> BandFile:

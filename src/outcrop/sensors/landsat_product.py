@@ -26,6 +26,7 @@ from outcrop.sensors.mtl import Mtl, read_mtl
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.source import BandFile, RasterSource
+from outcrop.timespan import told
 
 _SENSORS = {"4": TM, "5": TM, "7": ETM, "8": OLI8, "9": OLI9}
 _MTL = r".*_?MTL\.(txt|xml|json)"
@@ -87,8 +88,15 @@ class LandsatReader:
             notes=(*_notes(mtl, rasters[0], self.level), *notes, *ignored(options, metadata)),
             paths=(container.path / metadata,) if container.kind == "folder" else (container.path,),
             toa=self.level == 1,
+            acquired=told(_center_time(mtl)),
             sun=Sun.of(*(mtl.number(f"SUN_{k}", "IMAGE_ATTRIBUTES") for k in _ANGLES)),
         )
+
+
+def _center_time(mtl: Mtl) -> str:
+    """Return day and time of the middle of the scene; before Collection 1 with quotes around it."""
+    day, time = (mtl.get(k) or "" for k in ("DATE_ACQUIRED", "SCENE_CENTER_TIME"))
+    return f"{day}T{time.strip(chr(34))}" if time else day
 
 
 LEVEL2 = LandsatReader("Landsat Collection 2 Level 2", 2)

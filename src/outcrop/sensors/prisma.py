@@ -24,6 +24,7 @@ from outcrop.sensors.hdf import Handles, number, open_hdf, reading, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
 from outcrop.sensors.products import ignored, refuse_sensor, the_only
 from outcrop.source import Window
+from outcrop.timespan import told
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -58,6 +59,7 @@ class PrismaReader:
         with reading(path) as file:
             _require_l2d(path, file)
             grid, sun = _grid(file), _sun(file)
+            when = told(*(text(file.attrs.get(f"Product_{k}Time", "")) for k in ("Start", "Stop")))
             found = [b for d in _DETECTORS for b in _described(file, d)]
         found.sort(key=lambda pair: pair[0].wavelength_um or 0.0)
         second = {i for i, (_, plane) in enumerate(found) if plane.detector == _DETECTORS[1]}
@@ -77,6 +79,7 @@ class PrismaReader:
             notes=(*left_out, *untold(masks, ()), *ignored(options, metadata)),
             paths=(path,),
             sun=sun,
+            acquired=when,
         )
 
 

@@ -16,6 +16,7 @@ from outcrop.errors import SceneError
 from outcrop.sensors.base import Sun
 from outcrop.sensors.container import Container, parse_xml
 from outcrop.sensors.sentinel2 import MSI
+from outcrop.timespan import told
 
 #: From this processing baseline on stored numbers have an offset, which the metadata gives.
 OFFSET_BASELINE = 4.0
@@ -42,6 +43,8 @@ class SafeMetadata:
         By band, ``"B8A"``; empty before baseline 04.00.
     images : tuple of str
         Paths of the images beside the metadata, without their ending.
+    acquired : str
+        Start and end of sensing; see `outcrop.timespan.told`.
     """
 
     where: str
@@ -50,6 +53,7 @@ class SafeMetadata:
     quantification: float
     offsets: Mapping[str, float]
     images: tuple[str, ...]
+    acquired: str = ""
 
     def scale(self, band: str) -> tuple[float, float]:
         """Return scale and offset from numbers to reflectance.
@@ -110,6 +114,7 @@ def read_safe(container: Container, name: str, level: str) -> SafeMetadata:
         quantification=_quantification(items, level, where),
         offsets=offsets,
         images=tuple(images),
+        acquired=told(*(_text(items, f"PRODUCT_{k}_TIME") for k in ("START", "STOP"))),
     )
 
 

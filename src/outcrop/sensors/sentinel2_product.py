@@ -83,6 +83,7 @@ class SafeReader:
             notes=(*_notes(self.level, sources, size), *notes, *ignored(options, metadata)),
             paths=(container.path / metadata if container.kind == "folder" else container.path,),
             toa=self.level == "L1C",
+            acquired=meta.acquired,
             sun=read_sun(container, metadata, meta.images[0]),
             relief=RELIEF if self.level == "L2A" else "",
         )

@@ -11,7 +11,22 @@ from typing import Any
 import numba
 import numpy as np
 
-from outcrop.simd import LANES, add, div, exp2, fma, load, mul, splat, store, sub
+from outcrop.scratch import scratch
+from outcrop.simd import (
+    LANES,
+    add,
+    div,
+    exp2,
+    fma,
+    load,
+    load_some,
+    mul,
+    splat,
+    store,
+    store_some,
+    sub,
+    where_larger,
+)
 
 #: Guide of a pixel without data: as far from any other as float32 can square and add.
 NOWHERE = np.float32(1e17)
@@ -21,77 +36,130 @@ _ONE, _ZERO = np.float32(1), np.float32(0)
 
 
 def prepare(planes: Any, whitening: Any, radius: int) -> tuple[Any, Any, Any]:
-    """Return the values, validity and guide that `smooth` and `smooth_at` take."""
-    values, valid = padded(planes, radius + 1)
-    return values, valid, guides(values, valid, whitening)
+    """Return the values, validity and guide that `smooth` and `smooth_at` take.
 
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def padded(planes: Any, margin: Any) -> Any:  # pragma: no cover - compiled
-    """Return planes with a margin of zeros, zero where any is not finite.
+    They belong to the thread, whose next call overwrites them.
 
     Returns
     -------
-    out : ndarray of float32, shape (d, height + 2 margin, width + 3 margin + LANES)
-        With room on the right for lanes that begin in the last column of a window.
+    values : ndarray of float32, shape (d, height + 2 margin, columns)
+        The planes with a margin of ``radius + 1`` zeros, zero where any is not finite, and with
+        room on the right for lanes that begin in the last column of a window.
     valid : ndarray of float32, same without d
         1 where all planes are finite.
+    guide : ndarray of float32, same shape as values
+        The whitened planes' means over the valid pixels of windows of 3 x 3; `NOWHERE` without
+        data.
     """
     depth, height, width = planes.shape
-    shape = (height + 2 * margin, width + 3 * margin + LANES)
-    out = np.zeros((depth, *shape), np.float32)
-    valid = np.zeros(shape, np.float32)
-    for y in range(height):
-        known = valid[y + margin, margin : margin + width]
-        known[:] = _ONE
-        for b in range(depth):
-            row = planes[b, y]
-            for x in range(width):
-                # Infinite and missing values make NaN, which equals nothing.
-                known[x] = known[x] if row[x] - row[x] == _ZERO else _ZERO
-        for b in range(depth):
-            row, to = planes[b, y], out[b, y + margin]
-            for x in range(width):
-                to[x + margin] = row[x] if known[x] == _ONE else _ZERO
-    return out, valid
+    margin = radius + 1
+    columns = LANES * -(-(width + 3 * margin + LANES) // LANES)
+    shape = (height + 2 * margin, columns)
+    values, guide = (scratch((depth, *shape), name) for name in ("values", "guide"))
+    valid = scratch(shape, "valid")
+    _pad(np.ascontiguousarray(planes), margin, values, valid)
+    _guide(values, valid, np.ascontiguousarray(whitening, np.float32), guide)
+    return values, valid, guide
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def guides(values: Any, valid: Any, whitening: Any) -> Any:  # pragma: no cover - compiled
-    """Return the whitened planes' means over the valid pixels of windows of 3 x 3.
+def _pad(planes: Any, margin: Any, values: Any, valid: Any) -> None:  # pragma: no cover - compiled
+    depth, height, width = planes.shape
+    columns = valid.shape[1]
+    for y in range(height + 2 * margin):
+        if not margin <= y < height + margin:
+            valid[y] = _ZERO
+            for b in range(depth):
+                values[b, y] = _ZERO
+            continue
+        known = valid[y]
+        known[:margin], known[margin + width :] = _ZERO, _ZERO
+        for b in range(depth):
+            values[b, y, :margin], values[b, y, margin + width :] = _ZERO, _ZERO
+        _pad_row(
+            planes.reshape(-1), (y - margin) * width, height * width, width, depth,
+            values.reshape(-1), y * columns + margin, valid.size, known,
+            margin,
+        )  # fmt: skip
 
-    ``values`` and ``valid`` as `padded` gives them; the result has their shape, its outermost
-    rows and columns and all pixels without data at `NOWHERE`.
-    """
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _pad_row(
+    planes: Any, start: Any, plane: Any, width: Any, depth: Any,
+    values: Any, to: Any, padded: Any, known: Any, margin: Any,
+) -> None:  # fmt: skip  # pragma: no cover - compiled
+    none, half = splat(_ZERO), splat(_ONE / np.float32(2))
+    for x in range(0, width, LANES):
+        count = min(LANES, width - x)
+        odd = none
+        for b in range(depth):
+            value = load_some(planes, start + b * plane + x, count)
+            odd = add(odd, sub(value, value))  # 0, or NaN of what is missing or infinite
+        here = where_larger(half, odd, splat(_ONE), none)
+        store_some(known, margin + x, here, count)
+        for b in range(depth):
+            value = load_some(planes, start + b * plane + x, count)
+            store_some(values, to + b * padded + x, where_larger(here, half, value, none), count)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _guide(
+    values: Any, valid: Any, whitening: Any, out: Any
+) -> None:  # pragma: no cover - compiled
     depth, height, width = values.shape
     plane = height * width
-    flat = values.reshape(-1)
-    white = np.zeros(values.shape, np.float32)
-    to = white.reshape(-1)
-    for start in range(0, plane - LANES + 1, LANES):
-        for j in range(depth):
-            total = splat(_ZERO)
-            for i in range(depth):
-                total = fma(load(flat, i * plane + start), splat(whitening[i, j]), total)
-            store(to, j * plane + start, total)
-    out = np.full(values.shape, NOWHERE, np.float32)
-    counts = np.zeros(width, np.float32)
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            near = _ZERO
-            for v in range(y - 1, y + 2):
-                near += valid[v, x - 1] + valid[v, x] + valid[v, x + 1]
-            counts[x] = max(near, _ONE)
-        for b in range(depth):
-            above, here, below, means = white[b, y - 1], white[b, y], white[b, y + 1], out[b, y]
-            for x in range(1, width - 1):
-                total = (
-                    (above[x - 1] + above[x] + above[x + 1])
-                    + (here[x - 1] + here[x] + here[x + 1])
-                    + (below[x - 1] + below[x] + below[x + 1])
-                )
-                means[x] = total / counts[x] if valid[y, x] == _ONE else NOWHERE
-    return out
+    flat, to, known = values.reshape(-1), out.reshape(-1), valid.reshape(-1)
+    # A whitened row with a margin of lanes, and the sums over three columns of the last three.
+    white = np.zeros(width + 2 * LANES, np.float32)
+    sums = np.zeros((3, depth + 1, width), np.float32)
+    for y in range(height):
+        _sum_columns(flat, known, y * width, plane, width, whitening, white, sums[y % 3])
+        if y >= 2:
+            above, here, below = sums[(y - 2) % 3], sums[(y - 1) % 3], sums[y % 3]
+            _mean_of_rows(above, here, below, known, to, (y - 1) * width, plane)
+    for b in range(depth):
+        out[b, 0], out[b, height - 1] = NOWHERE, NOWHERE
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _sum_columns(
+    flat: Any, known: Any, start: Any, plane: Any, width: Any, whitening: Any, white: Any, out: Any
+) -> None:  # pragma: no cover - compiled
+    """Sum a row's whitened planes, and its valid pixels, over three columns."""
+    depth, to = len(whitening), out.reshape(-1)
+    for j in range(depth + 1):
+        for x in range(0, width, LANES):
+            total = load(known, start + x)
+            if j < depth:
+                total = splat(_ZERO)
+                for i in range(depth):
+                    value = load(flat, i * plane + start + x)
+                    total = fma(value, splat(whitening[i, j]), total)
+            store(white, LANES + x, total)
+        for x in range(0, width, LANES):
+            at = LANES + x
+            near = add(add(load(white, at - 1), load(white, at)), load(white, at + 1))
+            store(to, j * width + x, near)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _mean_of_rows(
+    above: Any, here: Any, below: Any, known: Any, to: Any, start: Any, plane: Any
+) -> None:  # pragma: no cover - compiled
+    """Write the means of three rows' sums, where there is data."""
+    rows, width = above.shape
+    high, middle, low = above.reshape(-1), here.reshape(-1), below.reshape(-1)
+    ones, half = splat(_ONE), splat(_ONE / np.float32(2))
+    for x in range(0, width, LANES):
+        at = (rows - 1) * width + x
+        count = add(add(load(high, at), load(middle, at)), load(low, at))
+        count = where_larger(count, ones, count, ones)
+        data = load(known, start + x)
+        for b in range(rows - 1):
+            at = b * width + x
+            total = add(add(load(high, at), load(middle, at)), load(low, at))
+            mean = where_larger(data, half, div(total, count), splat(NOWHERE))
+            store(to, b * plane + start + x, mean)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -188,6 +256,21 @@ def _average(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def _put(
+    valid: Any, at: Any, averages: Any, count: Any, out: Any, to: Any, plane: Any
+) -> None:  # pragma: no cover - compiled
+    """Write a row's averages, NaN without data."""
+    flat, room = averages.reshape(-1), averages.shape[1]
+    half, nothing = splat(_ONE / np.float32(2)), splat(np.float32(np.nan))
+    for x in range(0, count, LANES):
+        part = min(LANES, count - x)
+        known = load_some(valid, at + x, part)
+        for b in range(averages.shape[0]):
+            value = where_larger(known, half, load(flat, b * room + x), nothing)
+            store_some(out, to + b * plane + x, value, part)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def smooth(
     values: Any, valid: Any, guide: Any, radius: Any, scale: Any, top: Any, rows: Any, out: Any
 ) -> None:  # pragma: no cover - compiled
@@ -217,11 +300,10 @@ def smooth(
             for i in range(len(places)):
                 places[i, 0] += radius
             _average(values, y, left + margin, count, weights, places, averages)
-            known = valid[y, left + margin : left + margin + count]
-            for b in range(depth):
-                row, done = out[b, to, left : left + count], averages[b]
-                for x in range(count):
-                    row[x] = done[x] if known[x] == _ONE else np.float32(np.nan)
+            _put(
+                valid.reshape(-1), y * valid.shape[1] + left + margin, averages, count,
+                out.reshape(-1), to * width + left, rows * width,
+            )  # fmt: skip
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

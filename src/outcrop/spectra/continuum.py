@@ -71,7 +71,7 @@ class Feature:
 
     def __str__(self) -> str:
         return (
-            f"{self.centre_um:.3g} µm absorption, {self.depth:.0%} deep, consistent with "
+            f"{self.centre_um:.2f} µm absorption, {self.depth:.0%} deep, consistent with "
             f"{self.what}"
         )
 

@@ -29,6 +29,7 @@ from outcrop.stac.bands import AssetBand, asset_bands, band_of, best, number
 from outcrop.stac.document import Document, of_item
 from outcrop.stac.query import sun_of
 from outcrop.stac.scaling import Product, is_thermal, product_of, scaling
+from outcrop.timespan import told
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -105,9 +106,16 @@ def open_item(item: Document, options: Input, masks: Masks) -> QualitySource:
         notes=(*scene.notes(chosen, own, grid), *_untold(scene, masks, layers, flags)),
         paths=_paths(item),
         sun=Sun.of(*angles_of(item)),
+        acquired=_when(item),
         relief=RELIEF if scene.product.level == "L2A" else "",
         toa=scene.product.level == "L1C",
     )
+
+
+def _when(item: Document) -> str:
+    """Return the time of an item, or its start and end."""
+    ends = (item.properties.get(f"{k}_datetime") for k in ("start", "end"))
+    return told(item.properties.get("datetime")) or told(*ends)
 
 
 def _stacked(name: str, sources: Sequence[Source]) -> Source:
