@@ -109,7 +109,7 @@ def test_the_barest_of_seasons_shows():
     assert off[0] < 0.01 < off[1]
     assert bareness_of(BANDS, "s") == Bareness(1, 2, 0, 3)
     assert bareness_of(BANDS[1:3], "s") == Bareness(0, 1)
-    with pytest.raises(SceneError, match=r"--composite barest: .*red band"):
+    with pytest.raises(SceneError, match=r"--composite barest: .*no band red"):
         combine([ArraySource("x", s.grid, BANDS[:1], s.data[:1]) for s in sources],
                 Input(composite="barest", radiometry="none"))  # fmt: skip
 
