@@ -21,8 +21,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext"]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
-# A page's own files may change while it is built; nothing else of it does.
-nitpicky = False
+# Options are written with two hyphens.
+smartquotes = False
 suppress_warnings = ["config.cache"]
 
 # The headings of every page can be linked to, as on the code host.

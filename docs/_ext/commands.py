@@ -19,6 +19,7 @@ class Commands(SphinxDirective):
 
         from outcrop.cli import app
 
+        self.env.note_reread()  # the program may have changed where this page has not
         group: Any = typer.main.get_command(app)
         return [self._section(name, group.commands[name]) for name in group.list_commands(None)]
 

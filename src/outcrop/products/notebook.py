@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Pixels of a small chart of a mean spectrum.
 WIDE, HIGH = 84, 20
-_CELL = "padding:.15em .7em;text-align:"
+_CELL = "padding:.15em .7em;white-space:nowrap;text-align:"
 
 
 def legend_lines(legend: Legend) -> list[str]:
