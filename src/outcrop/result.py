@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -82,8 +83,11 @@ class Result:
     def units(self) -> Any:
         """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data."""
         import rioxarray
+        from rasterio.errors import NotGeoreferencedWarning
 
-        raster: Any = rioxarray.open_rasterio(self.folder / "units.tif")
+        with warnings.catch_warnings():  # a map without a CRS says so in its notes
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            raster: Any = rioxarray.open_rasterio(self.folder / "units.tif")
         return raster.squeeze("band", drop=True)
 
     def plot(self, title: str | None = None) -> Figure:
