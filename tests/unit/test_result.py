@@ -147,6 +147,7 @@ def test_the_explorer_is_one_page_that_asks_for_nothing(made, tmp_path):
     assert page.count("data:image/png;base64,") == page.count("data:image/webp;base64,") == 1
     assert 'sandbox="allow-scripts"' in shown._repr_html_()
     assert "data:image/webp" not in result.explore().page
+    assert "<h1>Wadi &amp; hills</h1>" in result.explore(title="Wadi & hills").page
     with pytest.raises(OutputError, match="cannot be written"):
         shown.save(tmp_path / "none" / "map.html")
 
