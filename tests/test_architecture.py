@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"registry", "recipes", "timespan", "envi", "gcps"},
     {"reasons", "remote"},
-    {"scratch", "simd", "tiles"},
+    {"rowwise", "scratch", "simd", "tiles"},
     {
         "sensors",
         "config",

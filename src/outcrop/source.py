@@ -242,14 +242,24 @@ class RasterSource:
         from rasterio.enums import MaskFlags
         from rasterio.errors import RasterioError
 
-        dataset = self._dataset(path)
+        def load(opened: str) -> None:
+            try:
+                dataset = self._dataset(opened)
+                for stored, place in self._stored(dataset, path, files, window):
+                    for plane, numbers, file in zip(out, stored, files, strict=True):
+                        file.to_values(numbers, plane[place])
+                flags = dataset.mask_flag_enums[files[0].index - 1]
+                if self.masked and MaskFlags.per_dataset in flags:
+                    out[:, dataset.dataset_mask(window=_rasterio(window)) == 0] = np.nan
+            except (RasterioError, OSError):
+                self._open.__dict__.pop(opened, None)
+                raise
+
         try:
-            for stored, place in self._stored(dataset, path, files, window):
-                for plane, numbers, file in zip(out, stored, files, strict=True):
-                    file.to_values(numbers, plane[place])
-            flags = dataset.mask_flag_enums[files[0].index - 1]
-            if self.masked and MaskFlags.per_dataset in flags:
-                out[:, dataset.dataset_mask(window=_rasterio(window)) == 0] = np.nan
+            if remote.is_remote(path):
+                remote.once_more(path, load)
+            else:
+                load(path)
         except (RasterioError, OSError) as error:
             last = window.row + window.height - 1
             raise SceneError(

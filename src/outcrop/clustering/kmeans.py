@@ -9,6 +9,7 @@ import sklearn.cluster
 from numpy.typing import NDArray
 
 from outcrop.clustering.base import Clusterer, Rows
+from outcrop.rowwise import times
 
 
 class KMeans(Clusterer):
@@ -100,7 +101,7 @@ def _distances(batch: Rows, centers: Rows) -> Rows:
     origin = centers.mean(axis=0)
     moved = centers - origin
     # |x - c|² less |x|², which is the same for every centre.
-    return np.asarray((moved * moved).sum(axis=1) - 2 * ((batch - origin) @ moved.T))
+    return np.asarray((moved * moved).sum(axis=1) - 2 * times(batch - origin, moved.T))
 
 
 def inertia(rows: Rows, centers: Rows) -> float:

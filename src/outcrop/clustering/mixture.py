@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from outcrop.clustering.base import Clusterer, Rows
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
 from outcrop.estimator import in_batches
+from outcrop.rowwise import times
 
 Doubles = NDArray[np.float64]
 
@@ -131,7 +132,7 @@ class Mixture(Clusterer):
         for unit, (mean, factor) in enumerate(
             zip(self.means_, self.precisions_cholesky_, strict=True)
         ):
-            scaled = (batch - mean) @ factor
+            scaled = times(batch - mean, factor)
             log[:, unit] = -0.5 * (scaled * scaled).sum(axis=1) + np.log(np.diag(factor)).sum()
         with np.errstate(divide="ignore"):  # the weight of a component may vanish
             log += np.log(self.weights_)

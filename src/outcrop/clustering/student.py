@@ -17,6 +17,7 @@ from outcrop.clustering.kmeans import inertia, lloyd, nearest
 from outcrop.clustering.selection import Candidate, Subsample, distinct_rows
 from outcrop.errors import InputError
 from outcrop.estimator import in_batches
+from outcrop.rowwise import times
 
 Doubles = NDArray[np.float64]
 #: Numbers that are multiplied at once: a part of the rows that stays in the cache.
@@ -230,7 +231,7 @@ class StudentMixture(Clusterer):
         """Return weighted log densities, but for a constant, and squared distances (n, units)."""
         apart: Doubles = np.empty((len(rows), len(self.means_)))
         for unit, (mean, factor) in enumerate(zip(self.means_, self.factors_, strict=True)):
-            scaled = (rows - mean) @ factor
+            scaled = times(rows - mean, factor)
             apart[:, unit] = (scaled * scaled).sum(axis=1)
         power = (self.freedom + rows.shape[1]) / 2
         return self._levels() - power * np.log1p(apart / self.freedom), apart
