@@ -411,7 +411,7 @@ def _fit(
     recipe, notes, run = ready.recipe, list(ready.notes), ready.recipe.run
     report("Fitting")
     started = time.perf_counter()
-    with limited_threads(run.fit_threads):
+    with limited_threads(run.fit_threads, beside=run.threads):
         model = fit_model(sample, features, front, source.bands, recipe, like=like)
         seconds = time.perf_counter() - started
         scores = internal_scores(model.codes(features.rows), model.clusterer.labels_, run.seed)

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin, clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from outcrop.clustering import selection
@@ -146,10 +145,7 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
     def _trained(self, rows: Rows, n_units: int, seed: int) -> Self:
         """Return another of the same parameters with so many units."""
         other: Self = clone(self)
-        with warnings.catch_warnings():
-            # One of many candidates that stops a little early is no news to the user.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            other._train(rows, n_units, seed)
+        other._train(rows, n_units, seed)
         return other
 
     def _candidate(self, rows: Rows) -> Candidate:
