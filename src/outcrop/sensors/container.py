@@ -30,6 +30,8 @@ MOST_MEMBERS = 20_000
 DEEPEST = 6
 #: The largest metadata files are the tile metadata of Sentinel-2, under 1 MB.
 MOST_METADATA = 32 * 2**20
+#: The longest name and attributes of a member of a tar archive, in bytes.
+MOST_NAME = 2**20
 #: An archive that claims to hold more than so many times its size (and a gigabyte) is a bomb.
 MOST_RATIO = 200
 
@@ -109,7 +111,7 @@ class Container:
         if self.kind == "zip":
             with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
                 return member.read(MOST_METADATA + 1)
-        with tarfile.open(self.path) as tar:
+        with open_tar(self.path) as tar:
             found = tar.extractfile(name)
             return found.read(MOST_METADATA + 1) if found else b""
 
@@ -136,6 +138,33 @@ def open_container(scene: str) -> Container | None:
         names = tuple(sorted(_walk(path.parent)))
         return Container(path.parent, "folder", names, only=path.name)
     return None
+
+
+class _Member(tarfile.TarInfo):
+    """A header whose long name and attributes have a size that names have.
+
+    tarfile reads them into memory whole, before anybody sees how large they claim to be: 14 MB of
+    packed zeros became 3 GB.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> tarfile.TarInfo:
+        """Read a header; `tarfile.ReadError` where its name is larger than any name is."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _IN_MEMORY and header.size > MOST_NAME:
+            raise tarfile.ReadError(f"a name of {header.size:,} bytes")
+        return header
+
+
+_IN_MEMORY = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)  # fmt: skip
+
+
+def open_tar(path: Path) -> tarfile.TarFile:
+    """Open a tar archive, of which no header takes more memory than a name does."""
+    return tarfile.open(path, tarinfo=_Member)
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -176,7 +205,7 @@ def _entries(path: Path, kind: Kind) -> Iterator[tuple[str, int, bool]]:
             for entry in archive.infolist():
                 yield entry.orig_filename, entry.file_size, not entry.is_dir()
     else:
-        with tarfile.open(path) as archive:
+        with open_tar(path) as archive:
             for member in archive:
                 yield member.name, member.size, member.isreg()
 

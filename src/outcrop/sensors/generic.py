@@ -122,8 +122,11 @@ def _paths(scene: str) -> list[str]:
     return [p.strip() for p in scene.split(",") if p.strip()] or [scene]
 
 
-def inspect_raster(path: str) -> RasterFile:
+def inspect_raster(path: str, plain: bool = False) -> RasterFile:
     """Read what is needed of a raster file besides its pixels.
+
+    With ``plain``, which products ask for, a list of other files (VRT), whatever its name is, is
+    no raster: by it a product could lead to any file of this machine.
 
     Raises
     ------
@@ -133,27 +136,28 @@ def inspect_raster(path: str) -> RasterFile:
     from rasterio.errors import RasterioError
 
     if remote.is_remote(path):
-        return remote.once_more(path, lambda opened: _inspect(path, opened))
+        return remote.once_more(path, lambda opened: _inspect(path, opened, plain))
     path = _beside_header(path)
     if not Path(path).exists() and not path.startswith("/vsi"):
         raise SceneError(f"{path} does not exist; check the path")
     if Path(path).is_dir():
         raise SceneError(f"{path} is a folder; give the raster files inside it, joined by commas")
+    _require_no_json(path)
     try:
-        return _inspect(path, path)
+        return _inspect(path, path, plain)
     except (RasterioError, OSError) as error:
         if "Spectral Library" in str(error):
             raise SceneError(_LIBRARY.format(path)) from None
         raise SceneError(
             f"{path} cannot be opened as a raster ({_brief(error, path)}); "
-            "it must be a format that GDAL reads"
+            f"it must be a format that {'holds its own pixels' if plain else 'GDAL reads'}"
         ) from None
 
 
-def _inspect(path: str, opened: str) -> RasterFile:
+def _inspect(path: str, opened: str, plain: bool) -> RasterFile:
     from odc.geo.geobox import GeoBox
 
-    with open_quietly(opened) as dataset:
+    with open_quietly(opened, plain) as dataset:
         if dataset.count == 0:
             raise SceneError(f"{path} holds no band of its own; give one of its layers")
         _require_numbers(path, dataset)
@@ -174,6 +178,17 @@ def _inspect(path: str, opened: str) -> RasterFile:
             gcps=_gcps(dataset),
             dtype=dataset.dtypes[0],
         )
+
+
+def _require_no_json(path: str) -> None:
+    """Refuse a STAC item that was saved without its suffix, which GDAL takes for a raster."""
+    file = Path(path)
+    if file.is_file() and not file.suffix:
+        with file.open("rb") as stream:
+            if stream.read(64).lstrip().startswith(b"{"):
+                raise SceneError(
+                    f"{path} is JSON, and no raster; if it is a STAC item, name it {file.name}.json"
+                )
 
 
 def _beside_header(path: str) -> str:
@@ -238,7 +253,7 @@ def _is_mask(dataset: Any, alpha: int) -> bool:
 
 
 def _brief(error: Exception, path: str) -> str:
-    text = str(error).replace(f"'{path}'", "it").replace(path, "it")
+    text = str(error).replace(f"'{path}' ", "").replace(f"{path}: ", "").replace(path, "it")
     return text.splitlines()[0].rstrip(". ")
 
 

@@ -154,7 +154,7 @@ def open_layer(container: Container, member: str, band: Band, file: BandFile) ->
     SceneError
         If the image is damaged or has no such layer.
     """
-    raster = inspect_raster(container.gdal_path(member))
+    raster = inspect_raster(container.gdal_path(member), plain=True)
     path = raster.bands[0].path
     if len(raster.bands) < file.index:
         raise SceneError(

@@ -204,7 +204,7 @@ class _Scene:
     def source(self, asset: AssetBand, band: Band) -> RasterSource:
         """Return one band on its own grid."""
         rule = scaling(self.item, self.product, asset, band)
-        raster = inspect_raster(asset.path)
+        raster = inspect_raster(asset.path, plain=True)
         stored = self._stored(raster, asset)
         scale, offset, known = rule.scale, rule.offset, rule.known
         if not known:
@@ -256,7 +256,7 @@ class _Scene:
             found = [a for a in self.rasters if _is_named(a, name)]
             if found:
                 asset = best(found, DEFAULT_RESOLUTION)
-                raster = inspect_raster(asset.path)
+                raster = inspect_raster(asset.path, plain=True)
                 file = BandFile(raster.bands[0].path, 1)
                 layer = RasterSource(name, raster.grid, (Band(name),), (file,), raster.striped)
                 yield DecodedSource(layer, flags)
