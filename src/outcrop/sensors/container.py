@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from outcrop.errors import SceneError
 
@@ -148,7 +148,7 @@ class _Member(tarfile.TarInfo):
     """
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> tarfile.TarInfo:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """Read a header; `tarfile.ReadError` where its name is larger than any name is."""
         header = super().frombuf(buf, encoding, errors)
         if header.type in _IN_MEMORY and header.size > MOST_NAME:
