@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from outcrop import envi, remote
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.gcps import Gcps, fit_gcps
+from outcrop.regrid import StackedSource, grid_at, interpolated, meeting_size, regrid
 from outcrop.sensors import embeddings, get_sensor
 from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
@@ -75,7 +77,6 @@ def open_raster(scene: str, options: Input | None = None) -> Source:
     """
     options = options or Input()
     rasters = [inspect_raster(path) for path in _paths(scene)]
-    require_one_grid(rasters)
     stored = [band for raster in rasters for band in raster.bands]
     where = scene if len(rasters) == 1 else f"{scene.split(',')[0]},…"
     described = [b.described for b in stored]
@@ -91,17 +92,54 @@ def open_raster(scene: str, options: Input | None = None) -> Source:
         bad = {i for i, band in enumerate(described) if band.bad}
         chosen, left_out = without_bad(chosen, bad)
     picked = [(stored[i], band) for i, band in chosen]
-    source = RasterSource(
+    if model is None and any(r.grid != rasters[0].grid for r in rasters):
+        return _meet(where, rasters, picked, options, left_out)
+    require_one_grid(rasters)
+    source = _source(where, rasters, picked, options, left_out)
+    return source if model is None else _features(source, model, rasters[0].dtype)
+
+
+_Picked = Sequence[tuple[StoredBand, Band]]
+
+
+def _source(
+    where: str, rasters: Sequence[RasterFile], picked: _Picked, options: Input, notes: Sequence[str]
+) -> RasterSource:
+    """Return bands of rasters on one grid."""
+    return RasterSource(
         name=where,
         grid=rasters[0].grid,
         bands=tuple(with_quantity(band, _is_scaled(s, options)) for s, band in picked),
         files=tuple(_band_file(s, options) for s, _ in picked),
         striped=all(r.striped for r in rasters),
         masked=all(r.masked for r in rasters),
-        notes=(*(note for r in rasters for note in r.notes), *left_out),
+        notes=(*(note for r in rasters for note in r.notes), *notes),
         gcps=rasters[0].gcps,
     )
-    return source if model is None else _features(source, model, rasters[0].dtype)
+
+
+def _meet(
+    where: str, rasters: Sequence[RasterFile], picked: _Picked, options: Input, notes: Sequence[str]
+) -> Source:
+    """Return bands of several resolutions at the coarsest, or the one asked for.
+
+    Band files of Sentinel-2 are such: of 10, 20 and 60 m, with one corner.
+    """
+    of = {band.path: raster for raster in rasters for band in raster.bands}
+    own = [
+        _source(path, [of[path]], list(bands), options, notes)
+        for path, bands in groupby(picked, key=lambda p: p[0].path)
+    ]
+    sizes = [abs(s.grid.affine.a) for s in own]
+    grid = grid_at(own[0].grid, meeting_size(options.resolution, sizes) or max(sizes))
+    try:
+        met = [regrid(s, grid) for s in own]
+    except SceneError:
+        require_one_grid(rasters)
+        raise
+    said = (*own[0].notes, *interpolated(own, abs(grid.affine.a)))
+    met[0] = regrid(replace(own[0], notes=said), grid)
+    return StackedSource(where, tuple(met))
 
 
 def _features(source: RasterSource, model: Sensor, dtype: str) -> Source:
@@ -393,8 +431,9 @@ def require_one_grid(rasters: Sequence[RasterFile]) -> None:
         if raster.grid != first.grid:
             a, b = first.bands[0].path, raster.bands[0].path
             raise SceneError(
-                f"{a} {_say(first.grid)} and {b} {_say(raster.grid)} are not on one grid; "
-                "warp the bands of a scene to one grid first (gdalwarp -tr X Y -te …)"
+                f"{a} {_say(first.grid)} and {b} {_say(raster.grid)} are not on one grid; give "
+                "each as a scene of its own with --stack, or warp the bands of a scene to one grid "
+                "first (gdalwarp -tr X Y -te …)"
             )
 
 

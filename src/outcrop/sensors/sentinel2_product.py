@@ -16,7 +16,7 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.reasons import CLOUD, FILL, SATURATED, SHADOW, SNOW, WATER, Flag
-from outcrop.regrid import StackedSource, grid_at, regrid
+from outcrop.regrid import StackedSource, grid_at, interpolated, regrid
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
 from outcrop.sensors.generic import inspect_raster
@@ -207,17 +207,6 @@ def _classi(product: _Product) -> Iterator[tuple[str, int, tuple[Flag, ...]]]:
     if member:
         for index, flag in CLASSI:
             yield member, index, (flag,)
-
-
-def interpolated(sources: Sequence[Source], size: float) -> list[str]:
-    """Say which bands are made finer than they are."""
-    finer = [s.bands[0].name for s in sources if abs(s.grid.affine.a) > size]
-    if not finer:
-        return []
-    return [
-        f"{', '.join(finer)} are coarser than {size:g} m and interpolated (bilinear): what looks "
-        "like detail in them is not measured"
-    ]
 
 
 def _notes(level: str, sources: Sequence[Source], size: float) -> list[str]:
