@@ -242,3 +242,10 @@ def test_a_fourth_band_that_looks_like_alpha_is_a_band(tmp_path):
     data = rng.integers(0, 200, (4, 20, 20)).astype("u1")
     source = open_source(write(tmp_path / "nir.tif", data))
     np.testing.assert_array_equal(read_all(source), data)
+
+
+def test_json_without_its_suffix_is_no_raster(tmp_path):
+    item = tmp_path / "S2A_33TWN_20161202_0_L2A"
+    item.write_text('{"type":"Feature","stac_version":"1.0.0"}')
+    with pytest.raises(SceneError, match=r"name it S2A_33TWN_20161202_0_L2A\.json"):
+        open_source(str(item))

@@ -13,10 +13,10 @@ import numpy as np
 
 from outcrop import envi, remote
 from outcrop.config import Input
-from outcrop.errors import SceneError
+from outcrop.errors import RecipeError, SceneError, unknown_name
 from outcrop.gcps import Gcps, fit_gcps
 from outcrop.regrid import StackedSource, grid_at, interpolated, meeting_size, regrid
-from outcrop.sensors import embeddings, get_sensor
+from outcrop.sensors import MODELS, SENSORS, embeddings, get_sensor
 from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
 from outcrop.sensors.spectrometer import without_bad
@@ -85,7 +85,7 @@ def open_raster(scene: str, options: Input | None = None) -> Source:
         # Numbers of a model have no scale to reflectance, whatever is asked for.
         options = replace(options, scale=None, offset=None)
         stored = [replace(b, scale=1.0, offset=0.0) for b in stored]
-    sensor = model or (get_sensor(options.sensor) if options.sensor else None)
+    sensor = model or (_instrument(options.sensor) if options.sensor else None)
     left_out: list[str] = []
     chosen = name_bands(where, described, sensor, options.bands)
     if options.bands is None:
@@ -97,6 +97,13 @@ def open_raster(scene: str, options: Input | None = None) -> Source:
     require_one_grid(rasters)
     source = _source(where, rasters, picked, options, left_out)
     return source if model is None else _features(source, model, rasters[0].dtype)
+
+
+def _instrument(name: str) -> Sensor:
+    """Return the sensor of that name; where there is none, name the models of embeddings, too."""
+    if name.lower() not in SENSORS:
+        raise RecipeError(unknown_name("sensor", name, [*SENSORS, *MODELS]))
+    return get_sensor(name)
 
 
 _Picked = Sequence[tuple[StoredBand, Band]]
