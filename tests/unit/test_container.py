@@ -189,3 +189,12 @@ def test_a_folder_of_band_files_shows_how_they_are_joined(tmp_path):
         (tmp_path / name).write_text("")
     with pytest.raises(SceneError, match=r"joined by commas: \S+B02\.tif,\S+B04\.tif,\.\.\.$"):
         open_source(str(tmp_path))
+
+
+@pytest.mark.parametrize("packed_as", [None, ".tar", ".zip"])
+def test_what_macos_lays_beside_files_is_not_seen(tmp_path, packed_as):
+    folder = landsat.product(tmp_path)
+    for file in list(folder.iterdir()):
+        file.with_name(f"._{file.name}").write_bytes(b"\x00\x05\x16\x07")
+    scene = packed(folder, packed_as) if packed_as else folder
+    assert open_source(str(scene)).grid.shape == (40, 50)

@@ -24,6 +24,8 @@ Kind = Literal["folder", "zip", "tar"]
 _KINDS: dict[str, Kind] = {".zip": "zip", ".tar": "tar", ".tgz": "tar", ".tar.gz": "tar"}
 #: Files by which a product may be named: its metadata, or HDF, which holds its own.
 _METADATA = (".txt", ".xml", ".json", ".hdf", ".nc", ".he5")
+#: What macOS lays beside each file on foreign disks and in archives, under its name.
+_BESIDE = "._"
 #: More members than any product has.
 MOST_MEMBERS = 20_000
 #: Folders deeper than any product's.
@@ -174,6 +176,8 @@ def _walk(folder: Path) -> Iterator[str]:
         if len(relative.parts) >= DEEPEST:
             folders.clear()
         for name in files:
+            if name.startswith(_BESIDE):
+                continue
             found += 1
             if found > MOST_MEMBERS:  # a home folder, not a product
                 return
@@ -193,7 +197,8 @@ def _members(path: Path, kind: Kind) -> Iterator[str]:
                 )
             if regular:
                 _require_inside(path, name)
-                yield name
+                if not PurePosixPath(name).name.startswith(_BESIDE):
+                    yield name
     except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise SceneError(f"{path} cannot be read as an archive ({error}); fetch it again") from None
 
