@@ -26,7 +26,7 @@ from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_parts, unlit
 from outcrop.matching import match_spectra, open_library, with_matches
 from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
-from outcrop.odd_values import settle_clip, value_facts, value_notes
+from outcrop.odd_values import fill_notes, settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
 from outcrop.products.edits import edited_legend
@@ -524,7 +524,7 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
             f"{sample.zero / sample.valid:.1%} of the pixels are 0 in every band and count as "
             "data; if that is fill, add --nodata 0"
         )
-    return notes
+    return notes + fill_notes(sample.rows)
 
 
 @dataclass(frozen=True)

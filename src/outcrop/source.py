@@ -153,8 +153,10 @@ def valid_mask(data: NDArray[np.float32]) -> NDArray[np.bool_]:
     return mask
 
 
-def open_quietly(path: str) -> Any:
+def open_quietly(path: str, plain: bool = False) -> Any:
     """Open a raster without rasterio's warning that it has no position: Outcrop says so itself.
+
+    With ``plain`` only a format that holds its own pixels, as always from servers and archives.
 
     The filter is set once for the process, since `warnings.catch_warnings` is not for threads.
     """
@@ -169,7 +171,8 @@ def open_quietly(path: str) -> Any:
     with rasterio.Env(
         CPL_VSIL_GZIP_WRITE_PROPERTIES="NO", **(remote.settings() if foreign else {})
     ):
-        if foreign and not path.endswith(".vrt"):  # unless it was asked for
+        others = foreign or path.startswith(("/vsizip", "/vsitar"))
+        if plain or (others and not path.endswith(".vrt")):  # unless it was asked for
             return DatasetReader(path, driver=list(remote.PLAIN_FORMATS))
         return rasterio.open(path)
 
