@@ -9,11 +9,12 @@ endif
 READY := .venv/.ready
 PAGE := src/outcrop/web/static/index.html
 
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test check docs format bench clean
 help:
 	@echo "make demo   set up, map the embedded scene, evaluate it, say where the report is"
 	@echo "make test   set up, run all tests"
 	@echo "make check  formatting, lint and types"
+	@echo "make docs   the documentation as pages, with the tutorial run: build/site/index.html"
 	@echo "make bench  measure"
 
 setup: $(READY) $(PAGE)
@@ -38,6 +39,11 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Links that lead nowhere, docstrings that cannot be read and errors in the tutorial end it.
+docs: $(READY)
+	$(BIN)/python -m sphinx -q -b html -W --keep-going -d build/site-trees docs build/site
+	@echo "build/site/index.html"
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

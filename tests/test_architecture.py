@@ -47,7 +47,7 @@ LAYERS = [
     {"products"},
     {"model", "sieving"},
     {"labelling"},
-    {"applying", "provenance", "publish", "resuming"},
+    {"applying", "provenance", "publish", "result", "resuming"},
     {"lighting"},
     {"pipeline"},
     {"comparison"},

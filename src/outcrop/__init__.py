@@ -1,7 +1,8 @@
 """Outcrop: geological maps from satellite images, without labels.
 
 `open_scene` gives a lazy cube, `map_units` maps it, `evaluate` compares a map with a
-reference. Nothing heavy is imported before it is used.
+reference, `apply_units` maps another scene into the same units. Nothing heavy is imported before
+it is used.
 """
 
 from importlib import import_module
@@ -10,22 +11,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from outcrop.api import map_units, open_scene
+    from outcrop.api import apply_units, export_map, map_units, open_result, open_scene
     from outcrop.config import Recipe, load_recipe
     from outcrop.cube import from_array
     from outcrop.errors import OutcropError
     from outcrop.evaluation import evaluate
     from outcrop.model import Model
+    from outcrop.result import Result
     from outcrop.simulate import simulate_scene
 
 _PUBLIC = {
     "Model": "outcrop.model",
     "OutcropError": "outcrop.errors",
     "Recipe": "outcrop.config",
+    "Result": "outcrop.result",
+    "apply_units": "outcrop.api",
     "evaluate": "outcrop.evaluation",
+    "export_map": "outcrop.api",
     "from_array": "outcrop.cube",
     "load_recipe": "outcrop.config",
     "map_units": "outcrop.api",
+    "open_result": "outcrop.api",
     "open_scene": "outcrop.api",
     "simulate_scene": "outcrop.simulate",
 }
@@ -34,11 +40,15 @@ __all__ = [
     "Model",
     "OutcropError",
     "Recipe",
+    "Result",
     "__version__",
+    "apply_units",
     "evaluate",
+    "export_map",
     "from_array",
     "load_recipe",
     "map_units",
+    "open_result",
     "open_scene",
     "simulate_scene",
 ]

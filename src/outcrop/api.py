@@ -1,4 +1,4 @@
-"""What a notebook calls: a scene as a cube, and a cube as a map."""
+"""What a notebook calls: a scene as a cube, a cube as a map, and a map as another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from outcrop.source import Source
 if TYPE_CHECKING:
     import xarray as xr
 
-    from outcrop.pipeline import Result
+    from outcrop.products.legend import Legend
+    from outcrop.result import Result
 
 
 def open_scene(
@@ -154,7 +155,8 @@ def map_units(
     Returns
     -------
     Result
-        With ``units`` (a lazy array), ``legend``, ``metrics`` and ``folder``.
+        With ``units`` (a lazy array), ``legend``, ``metrics`` and ``folder``; ``plot()`` and
+        ``explore()`` show it.
 
     Raises
     ------
@@ -181,3 +183,81 @@ def map_units(
     )
     _check(settings)
     return map_scenes(as_source(cube), settings, out, overwrite=overwrite)
+
+
+def apply_units(
+    fitted: Result | str | Path,
+    cube: xr.DataArray | Source,
+    out: str | Path = "outcrop-out",
+    *,
+    library: str | Path | None = None,
+    overwrite: bool = False,
+) -> Result:
+    """Map a cube into the units of another map, with nothing fitted anew.
+
+    Parameters
+    ----------
+    fitted : Result, str or Path
+        A result, or the folder of one, or a model of `outcrop fit`.
+    cube : DataArray
+        With the bands, and in the quantity, that the units were fitted on.
+    out : str or Path
+        The folder to make.
+    library : str or Path, optional
+        Spectral library that the units are compared with; see ``docs/naming.md``.
+    overwrite : bool
+        Replace a result that Outcrop wrote there earlier.
+
+    Returns
+    -------
+    Result
+        Its units have the numbers and colours of the fit, and what they were named then.
+
+    Raises
+    ------
+    OutcropError
+        Of the kind that fits; nothing is left behind.
+    """
+    from outcrop.cube import as_source
+    from outcrop.pipeline import apply_to_scenes
+    from outcrop.result import Result
+
+    folder = fitted.folder if isinstance(fitted, Result) else Path(fitted)
+    path = str(Path(library).absolute()) if library is not None else None
+    return apply_to_scenes(folder, as_source(cube), out, library=path, overwrite=overwrite)
+
+
+def open_result(folder: str | Path) -> Result:
+    """Open the folder of an earlier run; see `outcrop.result.Result.open`."""
+    from outcrop.result import Result
+
+    return Result.open(folder)
+
+
+def export_map(result: Result | str | Path, out: str | Path, *, overwrite: bool = False) -> Legend:
+    """Write a map as it was named and edited: rasters, polygons, styles, legend and report.
+
+    Parameters
+    ----------
+    result : Result, str or Path
+        A result whose units were named in Python or edited in the workbench, or its folder.
+    out : str or Path
+        The folder to make.
+    overwrite : bool
+        Replace a result that Outcrop wrote there earlier.
+
+    Returns
+    -------
+    Legend
+        Of the edited map.
+
+    Raises
+    ------
+    OutcropError
+        If there is no such result, or ``out`` cannot be written; nothing is left behind.
+    """
+    from outcrop.result import Result
+    from outcrop.web.export import export_to
+
+    folder = result.folder if isinstance(result, Result) else Path(result)
+    return export_to(folder, out, overwrite=overwrite)

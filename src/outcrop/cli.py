@@ -35,9 +35,17 @@ from outcrop.cli_search import search
 from outcrop.config import Input
 from outcrop.errors import Stopped
 
+#: Commands in the order in which they are needed; others follow.
+_ORDER = ("info", "map", "serve", "export", "evaluate", "apply", "fit", "plan", "search")
+
 
 class _Commands(typer.core.TyperGroup):
     """Keeps what is known of a command that was stopped, which Typer would drop."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, first what is needed first."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda n: _ORDER.index(n) if n in _ORDER else len(_ORDER))
 
     def invoke(self, ctx: Any) -> Any:
         """Call the command."""
@@ -50,6 +58,8 @@ class _Commands(typer.core.TyperGroup):
 app = typer.Typer(
     cls=_Commands,
     help="Geological maps from satellite images, without labels.",
+    epilog="Begin with `outcrop info SCENE` and `outcrop map SCENE -o out`; `outcrop demo -o demo` "
+    "needs no scene. `outcrop COMMAND --help` tells the options.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -88,7 +98,10 @@ def map_(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Map the spectral units of a scene: fit a recipe to it and apply it."""
+    """Map the spectral units of a scene.
+
+    A recipe is fitted to it without labels, and applied to all of it.
+    """
     log_to_stderr(quiet, verbose)
     recipe = recipe_of(reading, cleaning, lighting, fitting, working, making)
     from outcrop.cluster import dask_pool
@@ -118,7 +131,7 @@ def plan(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say what mapping a scene would take: blocks, memory, disk and time."""
+    """Say what a map would take: blocks, memory, disk and time."""
     log_to_stderr(quiet, verbose)
     recipe = recipe_of(reading, cleaning, lighting, fitting, working, making)
     from outcrop.planning import plan_run
@@ -143,7 +156,10 @@ def fit(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Fit a recipe to a scene and keep the model, to apply it elsewhere."""
+    """Fit a recipe to a scene and keep the model.
+
+    `outcrop apply` maps other scenes with it.
+    """
     log_to_stderr(quiet, verbose)
     recipe = recipe_of(reading, cleaning, lighting, fitting, working)
     from outcrop.cluster import dask_pool
@@ -160,7 +176,7 @@ def fit(
 @app.command()
 @grouped
 def apply(
-    model: Annotated[Path, typer.Argument(help="Folder of a model or of a run.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model or of a run.")],
     scenes: Scenes,
     out: Out,
     *,
@@ -175,7 +191,10 @@ def apply(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Map a scene with a model that was fitted on another of the same bands."""
+    """Map a scene into the units of another.
+
+    The model, or the run, must have been fitted on the same bands.
+    """
     log_to_stderr(quiet, verbose)
     options = Input(**input_of(reading, lighting))
     preprocess = preprocess_of(cleaning, lighting)
@@ -196,7 +215,9 @@ def apply(
 @app.command()
 def evaluate(
     map_path: Annotated[Path, typer.Argument(metavar="MAP", help="units.tif, or its folder.")],
-    reference: Annotated[Path, typer.Argument(help="Raster, or polygons with --field.")],
+    reference: Annotated[
+        Path, typer.Argument(metavar="REFERENCE", help="Raster, or polygons with --field.")
+    ],
     field: Annotated[str | None, typer.Option("--field", help="Attribute with the class.")] = None,
     ignore: Annotated[
         str | None,
@@ -208,7 +229,10 @@ def evaluate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a map with a reference: accuracy with units matched to classes, and more."""
+    """Compare a map with a reference.
+
+    Accuracy with units matched to classes, and what needs no matching.
+    """
     from outcrop.evaluation import evaluate as compare
 
     path = map_path / "units.tif" if map_path.is_dir() else map_path
@@ -228,7 +252,10 @@ app.command()(cli_compare.sample)
 @app.command()
 @grouped
 def info(scenes: Scenes, *, reading: Reading, cleaning: Cleaning, as_json: AsJson = False) -> None:
-    """Show what scenes are taken for: bands, wavelengths, quantity, grid, overlaps, data."""
+    """Show what scenes are taken for.
+
+    Bands, wavelengths, quantity, grid, overlaps, data.
+    """
     preprocess = config.Preprocess(**preprocess_of(cleaning))
     options = Input(**input_of(reading))
     from outcrop.describing import describe
@@ -244,7 +271,7 @@ def info(scenes: Scenes, *, reading: Reading, cleaning: Cleaning, as_json: AsJso
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Show this one whole.")] = None,
 ) -> None:
-    """List the recipes that come with Outcrop, or print one as TOML to start from."""
+    """List the recipes, or print one as TOML to start from."""
     if name:
         typer.echo(config.recipe_to_toml(config.load_recipe(name)), nl=False)
         return
@@ -259,7 +286,7 @@ def recipes(
 
 @app.command()
 def sensors() -> None:
-    """List the sensors whose bands Outcrop knows, and the products that it recognises."""
+    """List the sensors and the products that Outcrop knows."""
     from outcrop.errors import listed
     from outcrop.sensors import MODELS, SENSORS, get_sensor
     from outcrop.sensors.products import PRODUCTS
@@ -288,7 +315,10 @@ def indices(
     reading: Reading,
     as_json: AsJson = False,
 ) -> None:
-    """List band ratios and indices: all, or what a sensor or a scene has the bands for."""
+    """List band ratios and indices.
+
+    All, or what a sensor or a scene has the bands for.
+    """
     options = Input(**input_of(reading))
     from outcrop.listing import index_list
 
@@ -321,7 +351,7 @@ def demo(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate a scene, map it, and compare the map with the rock units it was made from."""
+    """Simulate a scene, map it, and compare the map with its rocks."""
     log_to_stderr(quiet, verbose=False)
     from outcrop.demo import run_demo
 
@@ -357,7 +387,10 @@ def serve(
     ] = True,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """Open runs in the workbench: look, name, merge, split, compare, export."""
+    """Open runs in the workbench, in a browser.
+
+    Look, name, merge, split, compare, export.
+    """
     log_to_stderr(quiet=False, verbose=False)
     from outcrop.web.serving import is_loopback, serve
 
@@ -381,7 +414,10 @@ def export(
     out: Out,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a map as edited in the workbench: rasters, polygons, styles, legend and report."""
+    """Write a map as it was named and edited.
+
+    Rasters, polygons, styles, legend and report.
+    """
     from outcrop.web.export import export_to
 
     legend = export_to(run, out, overwrite=overwrite)

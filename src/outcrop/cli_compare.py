@@ -87,7 +87,10 @@ def compare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compare recipes on scenes with references: scores, intervals, stability, maps, a page."""
+    """Compare recipes on scenes that have references.
+
+    Scores, intervals, stability, maps, and a page.
+    """
     log_to_stderr(quiet, verbose)
     from outcrop.comparison import Settings, code_contenders, find_recipes
     from outcrop.comparison import compare as run
@@ -175,7 +178,10 @@ def sample(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw points to visit from a map: a sample that accuracy and areas can be estimated from."""
+    """Draw points to visit from a map.
+
+    A sample that accuracy and areas can be estimated from.
+    """
     log_to_stderr(quiet, verbose=False)
     import logging
 

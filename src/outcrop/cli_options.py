@@ -102,8 +102,9 @@ class Cleaning:
         str | None,
         typer.Option(
             "--mask",
-            help="Reasons to leave pixels out, instead of the recipe's: saturated,cloud,shadow,"
-            "edge,snow,water,vegetation,cast-shadow,no-height or none.",
+            help="Reasons to leave pixels out, instead of the recipe's, joined by commas: "
+            "saturated, cloud, shadow, edge, snow, water, vegetation, cast-shadow, no-height; "
+            "or none.",
         ),
     ] = None
     ndvi: Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from outcrop.pipeline import Result
+    from outcrop.result import Result
 
 
 def show(result: Result, quiet: bool) -> None:

@@ -47,7 +47,10 @@ def search(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Search STAC for scenes, and write those that fit as a list that `outcrop map` reads."""
+    """Search STAC for scenes, and write a list of those that fit.
+
+    `outcrop map` reads the list.
+    """
     from outcrop.stac.query import parse_query
     from outcrop.stac.search import search as search_for
     from outcrop.stac.search import write_items

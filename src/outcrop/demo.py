@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outcrop.config import load_recipe, with_step
-from outcrop.pipeline import Reporter, Result, map_scenes, silent
+from outcrop.pipeline import Reporter, map_scenes, silent
 from outcrop.products.accuracy import add_accuracy
 from outcrop.publish import check_free, staged
+from outcrop.result import Result
 
 if TYPE_CHECKING:
     from outcrop.evaluation import Evaluation

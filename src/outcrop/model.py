@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ class Model:
     numbers: tuple[int, ...]
     legend: Legend
     compressor: Estimator | None = None
+
+    def __repr__(self) -> str:
+        """Return what was fitted, and the units of the sample that it was fitted on."""
+        return f"{self._headline}\n{self.legend!r}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._headline)}</p>{self.legend._repr_html_()}"
+
+    @property
+    def _headline(self) -> str:
+        names = [type(p).__name__ for p in (getattr(self, name) for name in PARTS) if p is not None]
+        bands = listed([b.name for b in self.bands])
+        return f"{' > '.join(names)}, fitted on {bands}; shares and areas of the sample:"
 
     @property
     def front(self) -> Front:

@@ -36,6 +36,7 @@ from outcrop.products.write import write_item, write_layers, write_pictures, wri
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
 from outcrop.relief.fitting import without_relief
+from outcrop.result import Result
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
@@ -57,36 +58,6 @@ class Reporter(Protocol):
 
 def silent(_stage: str) -> None:
     """Report nothing."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished run.
-
-    Parameters
-    ----------
-    folder : Path
-        Where everything lies: ``units.tif``, ``legend.json``, ``report.html`` and the rest.
-    legend : Legend
-        Units as mapped.
-    metrics : dict
-        What ``metrics.json`` holds.
-    notes : tuple of str
-        What the user should know.
-    """
-
-    folder: Path
-    legend: Legend
-    metrics: dict[str, Any]
-    notes: tuple[str, ...]
-
-    @property
-    def units(self) -> Any:
-        """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data."""
-        import rioxarray
-
-        raster: Any = rioxarray.open_rasterio(self.folder / "units.tif")
-        return raster.squeeze("band", drop=True)
 
 
 def map_scenes(

@@ -78,7 +78,7 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         return self._assign(validate_data(self, X, dtype=np.float32, reset=False))
 
     def evidence(self, X: ArrayLike) -> Rows:
-        """Return the log evidence of each unit, shape (n, n_units_).
+        """Return the log evidence of each unit, shape (n, n_units).
 
         But for a constant of each row. The row's own unit has the most, to rounding.
         """

@@ -35,7 +35,7 @@ class KMeans(Clusterer):
 
     Attributes
     ----------
-    cluster_centers_ : ndarray of float32, shape (n_units_, columns)
+    cluster_centers_ : ndarray of float32, shape (n_units, columns)
     variance_ : ndarray of float64, shape ()
         Of the rows about their centres, a column: with it k-means is the hard version of a
         mixture of spheres, and its distances are evidence.

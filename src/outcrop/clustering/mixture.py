@@ -47,9 +47,9 @@ class Mixture(Clusterer):
 
     Attributes
     ----------
-    weights_ : ndarray of float64, shape (n_units_,)
-    means_ : ndarray of float64, shape (n_units_, columns)
-    covariances_, precisions_cholesky_ : ndarray of float64, shape (n_units_, columns, columns)
+    weights_ : ndarray of float64, shape (n_units,)
+    means_ : ndarray of float64, shape (n_units, columns)
+    covariances_, precisions_cholesky_ : ndarray of float64, shape (n_units, columns, columns)
         The latter are the Cholesky factors of the inverse covariances.
     start_centers_ : ndarray of float32
         Centres of the k-means that the mixture started from.
@@ -92,7 +92,7 @@ class Mixture(Clusterer):
         self.random_state = random_state
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return the probability of each unit for each row, shape (n, n_units_)."""
+        """Return the probability of each unit for each row, shape (n, n_units)."""
         check_is_fitted(self, "n_units_")
         rows = validate_data(self, X, dtype=np.float32, reset=False)
         return in_batches(

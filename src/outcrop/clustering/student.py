@@ -99,9 +99,9 @@ class StudentMixture(Clusterer):
 
     Attributes
     ----------
-    weights_ : ndarray of float64, shape (n_units_,)
-    means_ : ndarray of float64, shape (n_units_, columns)
-    factors_ : ndarray of float64, shape (n_units_, columns, columns)
+    weights_ : ndarray of float64, shape (n_units,)
+    means_ : ndarray of float64, shape (n_units, columns)
+    factors_ : ndarray of float64, shape (n_units, columns, columns)
         ``(x - mean) @ factor`` has an identity scale matrix.
     start_centers_ : ndarray of float32
         Centres of the k-means that the mixture started from.
@@ -232,7 +232,7 @@ class StudentMixture(Clusterer):
         Parameters
         ----------
         planes : ndarray of float32, shape (columns, y, x)
-        evidence : ndarray of float32, shape (n_units_, y, x), optional
+        evidence : ndarray of float32, shape (n_units, y, x), optional
             Is filled with the log evidence, but for a constant of all. Some rows of a larger
             array will do.
         """

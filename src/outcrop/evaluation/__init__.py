@@ -53,7 +53,7 @@ class Evaluation:
     confusion: dict[str, Any]
     notes: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Return the scores, the matching and the notes for people to read."""
         lines = [f"{key.replace('_', ' '):18} {_number(getattr(self, key))}" for key in _SCORES]
         lines += ["", "unit -> class (one to one)"]

@@ -260,11 +260,12 @@ class Frame:
 def open_figure(frame: Frame, title: str, subtitle: str, right: float) -> tuple[Figure, Axes]:
     """Make a figure around a frame; `right` is in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+
+    from outcrop.products.shown import ShownFigure
 
     width = MARGIN["left"] + frame.width + right
     height = MARGIN["bottom"] + frame.sheet_height + MARGIN["top"]
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = ShownFigure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes(
         (

@@ -87,6 +87,18 @@ class Legend:
         """Make a legend of units in any order."""
         return cls(tuple(sorted(units, key=lambda u: u.number)), tuple(bands))
 
+    def __repr__(self) -> str:
+        """Return a line for each unit, as a prompt shows it."""
+        from outcrop.products.notebook import legend_lines
+
+        head = f"{len(self.units)} units, mean {self.quantity} of {len(self.bands)} bands"
+        return "\n".join([head, *legend_lines(self)])
+
+    def _repr_html_(self) -> str:
+        from outcrop.products.notebook import legend_table
+
+        return legend_table(self)
+
     @property
     def quantity(self) -> str:
         """What the spectra are in; ``"mixed"`` where bands differ."""

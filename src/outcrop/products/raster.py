@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from outcrop.engine import CACHE_BYTES
 from outcrop.errors import OutputError
-from outcrop.source import Window
+from outcrop.source import Window, open_quietly
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -181,12 +181,11 @@ def read_overview(path: Path, most: int = 1400) -> tuple[NDArray[np.uint8], int]
     step : int
         How many pixels of the raster one of the result stands for, a power of two.
     """
-    import rasterio
-
-    with rasterio.open(path) as dataset:
+    with open_quietly(str(path)) as dataset:
         step = overview_step((dataset.height, dataset.width), most)
         shape = (-(-dataset.height // step), -(-dataset.width // step))
-        return dataset.read(1, out_shape=shape), step
+        labels: NDArray[np.uint8] = dataset.read(1, out_shape=shape)
+    return labels, step
 
 
 def overview_step(shape: Sequence[int], most: int = 1400) -> int:

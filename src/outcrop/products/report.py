@@ -21,8 +21,8 @@ from outcrop.products.unit_cards import (
     matching_words,
     png_uri,
     ratio_table,
-    share_text,
 )
+from outcrop.products.wording import area_text, share_text
 from outcrop.reasons import REASONS
 from outcrop.sensors.base import Band
 
@@ -166,13 +166,6 @@ _QUANTITY = {
     "feature": "feature values",
     "unknown": "stored values (their scale is not known)",
 }
-
-
-def area_text(area: float | None, pixels: int) -> str:
-    """Say an area in square kilometres, hectares or pixels."""
-    if area is None:
-        return f"{pixels:,} px"
-    return f"{area / 1e6:,.2f} km²" if area >= 1e6 else f"{area / 1e4:,.2f} ha"
 
 
 def _unit(unit: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from outcrop.indices import COVERS
 from outcrop.matching import words
 from outcrop.products.charts import unit_chart
 from outcrop.products.legend import Legend, Unit
+from outcrop.products.wording import share_text
 
 #: Units that get a card, the largest; all are in the legend.
 MOST = 60
@@ -58,11 +59,6 @@ def cards(
 def png_uri(png: bytes) -> str:
     """Return a picture as part of a page."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
-def share_text(share: float) -> str:
-    """Return a share in words that never round something to nothing."""
-    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
 def _terms(unit: Unit) -> list[tuple[str, str, str]]:

@@ -52,7 +52,7 @@ class Reducer(TransformerMixin, Estimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of float32, shape (n, n_components_)
+        ndarray of float32, shape (n, n_components)
             The bits of a row do not depend on the other rows.
         """
         check_is_fitted(self, "n_components_")

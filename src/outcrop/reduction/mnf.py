@@ -35,7 +35,7 @@ class MNF(Reducer):
     Attributes
     ----------
     mean_ : ndarray of float32, shape (columns,)
-    axes_ : ndarray of float32, shape (columns, n_components_)
+    axes_ : ndarray of float32, shape (columns, n_components)
         ``(rows - mean_) @ axes_`` is the code.
     noise_ratios_ : ndarray of float64, shape (columns,)
         Variance of every component over that of its noise, falling.

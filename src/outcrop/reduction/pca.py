@@ -28,9 +28,9 @@ class PCA(Reducer):
     Attributes
     ----------
     mean_ : ndarray of float32, shape (columns,)
-    components_ : ndarray of float32, shape (n_components_, columns)
+    components_ : ndarray of float32, shape (n_components, columns)
         Unit vectors whose entry of largest magnitude is positive.
-    explained_variance_, explained_variance_ratio_ : ndarray, shape (n_components_,)
+    explained_variance_, explained_variance_ratio_ : ndarray, shape (n_components,)
     n_components_ : int
     """
 

@@ -120,7 +120,7 @@ def _write_labels(folder: Path, run: Run, state: Edited, legend: Legend) -> None
 def _metrics(run: Run, state: Edited, edits: int) -> dict[str, Any]:
     """Return the run's measures as far as they are true of the edited map."""
     facts: Mapping[str, Any] = {k: v for k, v in run.metrics.items() if k not in _OF_THE_MAP}
-    note = f"{edits} edits of a geologist were applied to the map of {run.folder.name}"
+    note = f"the map of {run.folder.name}, edited by a geologist (edits: {edits})"
     if state.hidden:
         names = ", ".join(state.units[n].name for n in sorted(state.hidden))
         note += f"; left out of it: {names}"

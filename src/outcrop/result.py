@@ -1,0 +1,233 @@
+"""A finished run, as a notebook holds it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outcrop.durable import replace_text
+from outcrop.errors import InputError, OutputError
+from outcrop.products.edits import edited, read_log, with_log
+from outcrop.products.legend import Legend
+from outcrop.products.raster import read_overview
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+    from odc.geo.geobox import GeoBox
+
+    from outcrop.products.explore import Explorer
+
+#: Edits that leave every pixel in its unit.
+_OF_THE_LEGEND = ("rename", "describe", "recolour")
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """A finished run; at the end of a notebook's cell it shows its legend.
+
+    Parameters
+    ----------
+    folder : Path
+        Where everything lies: ``units.tif``, ``legend.json``, ``report.html`` and the rest.
+    legend : Legend
+        Units as mapped.
+    metrics : dict
+        What ``metrics.json`` holds.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    folder: Path
+    legend: Legend
+    metrics: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Result:
+        """Open the folder of an earlier run.
+
+        Names, colours and terms are those that were given since. The units are those of
+        ``units.tif``: what was merged, split or hidden in the workbench shows in the folder that
+        ``outcrop export`` writes.
+
+        Raises
+        ------
+        InputError
+            If it is no folder of ``outcrop map`` or ``outcrop apply``.
+        ModelError
+            If its legend is damaged.
+        """
+        folder = Path(folder)
+        missing = [n for n in ("units.tif", "legend.json", "metrics.json")
+                   if not (folder / n).is_file()]  # fmt: skip
+        if missing:
+            raise InputError(
+                f"{folder} is no result: it has no {missing[0]}; give the folder that "
+                "`outcrop map -o` or outcrop.map_units(out=...) named"
+            )
+        try:
+            metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+            notes = tuple(metrics["notes"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise InputError(f"{folder / 'metrics.json'} is damaged ({error}); map again") from None
+        return cls(folder, _legend_of(folder), metrics, notes)
+
+    @property
+    def units(self) -> Any:
+        """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data."""
+        import rioxarray
+        from rasterio.errors import NotGeoreferencedWarning
+
+        with warnings.catch_warnings():  # a map without a CRS says so in its notes
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            raster: Any = rioxarray.open_rasterio(self.folder / "units.tif")
+        return raster.squeeze("band", drop=True)
+
+    def plot(self, title: str | None = None) -> Figure:
+        """Draw the map with its legend, scale bar, north arrow and coordinates.
+
+        A large map is drawn from its overviews, at most 1400 pixels wide and high. Names and
+        colours are those of ``legend``.
+
+        Parameters
+        ----------
+        title : str, optional
+            Instead of the scene's name.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it by itself; ``savefig`` writes it to a file.
+        """
+        from outcrop.products.figure import map_figure
+
+        labels, step = read_overview(self.folder / "units.tif")
+        return map_figure(
+            labels, self.legend, grid=self._grid, step=step,
+            title=self._scene if title is None else title,
+            subtitle=f"{sum(u.pixels > 0 for u in self.legend.units)} spectral units",
+        )  # fmt: skip
+
+    def explore(self, cube: xr.DataArray | None = None) -> Explorer:
+        """Show the map to move about in: drag, zoom, point at a pixel, switch units off.
+
+        The map is one self-contained page in a frame of the notebook. It needs no server, no
+        widget and no network, so that it works in any notebook, stays alive in one that was
+        saved as HTML, and can be sent by mail (``result.explore(cube).save("map.html")``). It
+        shows the overview of the map, at most 1400 pixels wide and high; every pixel of a
+        larger map, editing and comparing are in the workbench (``outcrop serve``).
+
+        Parameters
+        ----------
+        cube : DataArray, optional
+            The imagery to show beneath the units: the cube that was mapped, or another on the
+            same grid. Three bands are chosen for rocks, by wavelength.
+
+        Returns
+        -------
+        Explorer
+            ``save(path)`` writes the page to a file.
+
+        Raises
+        ------
+        InputError
+            If the cube has another size than the map.
+        """
+        from outcrop.products.explore import Explorer, imagery_of
+
+        labels, step = read_overview(self.folder / "units.tif")
+        imagery = None if cube is None else imagery_of(cube, self._grid.shape, step)
+        return Explorer.of(labels, self.legend, self._grid, step, self._scene, imagery)
+
+    def name_units(self, names: Mapping[int, str]) -> Result:
+        """Give units names, and write them into ``legend.json`` beside those of the run.
+
+        The names are kept as edits, as the workbench keeps its own, where they can be undone.
+        Other runs take them over with ``like=``; ``outcrop.export_map`` writes rasters, polygons,
+        styles and a report that have them.
+
+        Parameters
+        ----------
+        names : mapping of int to str
+            A name by the number of its unit.
+
+        Returns
+        -------
+        Result
+            The same run with the new legend.
+
+        Raises
+        ------
+        InputError
+            If there is no such unit, or a name is empty or longer than 200 letters.
+        OutputError
+            If the file cannot be written.
+        """
+        path = self.folder / "legend.json"
+        try:
+            text = path.read_text("utf-8")
+            legend, log = Legend.from_json(text), read_log(text)
+            for number, name in names.items():
+                log = log.add({"op": "rename", "unit": number, "name": name})
+            edited(legend, log.done)
+            replace_text(path, with_log(text, log))
+        except OSError as error:
+            raise OutputError(f"{path} cannot be changed ({error.strerror})") from None
+        return dataclasses.replace(self, legend=_legend_of(self.folder))
+
+    @property
+    def _scene(self) -> str:
+        return Path(str(self.metrics.get("scene", self.folder.name)).split(",")[0]).stem
+
+    @property
+    def _grid(self) -> GeoBox:
+        from odc.geo.geobox import GeoBox
+
+        from outcrop.source import open_quietly
+
+        with open_quietly(str(self.folder / "units.tif")) as dataset:
+            crs = dataset.crs.to_wkt() if dataset.crs else None
+            return GeoBox((dataset.height, dataset.width), dataset.transform, crs)
+
+    @property
+    def _headline(self) -> str:
+        mapped, units = self.legend.mapped_pixels, self.metrics["units"]
+        return (
+            f"{units} spectral units of {self._scene}: {mapped:,} pixels, "
+            f"{self.metrics['coverage']:.1%} of the scene, in {self.folder}"
+        )
+
+    def __repr__(self) -> str:
+        """Return what it is, its units and its notes."""
+        from outcrop.products.notebook import legend_lines
+
+        lines = [self._headline, *legend_lines(self.legend), *(f"note: {n}" for n in self.notes)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from outcrop.products.notebook import legend_table
+
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return (
+            f"<p>{escape(self._headline)}</p>{legend_table(self.legend)}"
+            + (f"<ul>{notes}</ul>" if notes else "")
+        )  # fmt: skip
+
+
+def _legend_of(folder: Path) -> Legend:
+    """Read a legend with the names, colours and terms that were given to its units."""
+    text = (folder / "legend.json").read_text("utf-8")
+    legend, log = Legend.from_json(text), read_log(text)
+    known = {u.number for u in legend.units}
+    kept = [e for e in log.done if e.get("op") in _OF_THE_LEGEND and e.get("unit") in known]
+    try:
+        return Legend.of(edited(legend, kept).units.values(), legend.bands)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the edits in {folder / 'legend.json'} are damaged ({error!r})") from None
