@@ -124,4 +124,6 @@ def value_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str, str
 
 
 def _share(facts: dict[str, float] | None) -> str:
-    return f"{facts['share']:.2%}" if facts else ""
+    if not facts:
+        return ""
+    return "< 0.01%" if facts["share"] < 1e-4 else f"{facts['share']:.2%}"

@@ -17,6 +17,7 @@ from outcrop.grid import row_areas
 from outcrop.products import figure, imagery, polygons, report, sld, stac, style, unit_cards
 from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
+from outcrop.products.numbers import number_places
 from outcrop.products.raster import read_overview
 
 log = logging.getLogger("outcrop")
@@ -131,6 +132,8 @@ def write_pictures(
         composite=_png(figure.composite(composite)[upright]),
         decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
         where=imagery.thumbnails(labels[upright], shown_units),
+        numbers=tuple(number_places(labels[upright], [u.number for u in legend.units])),
+        shape=labels.shape,
         small=labels.shape[1] < SMALL,
         metres=figure.metres_across(labels.shape, grid),
     )

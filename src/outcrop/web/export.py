@@ -120,17 +120,27 @@ def _write_labels(folder: Path, run: Run, state: Edited, legend: Legend) -> None
 def _metrics(run: Run, state: Edited, edits: int) -> dict[str, Any]:
     """Return the run's measures as far as they are true of the edited map."""
     facts: Mapping[str, Any] = {k: v for k, v in run.metrics.items() if k not in _OF_THE_MAP}
-    note = f"the map of {run.folder.name}, edited by a geologist (edits: {edits})"
+    counted = "1 edit" if edits == 1 else f"{edits} edits"
+    note = f"edited by a geologist ({counted} of the map {run.folder.name})"
     if state.hidden:
         names = ", ".join(state.units[n].name for n in sorted(state.hidden))
         note += f"; left out of it: {names}"
     legend = state.legend
+    if "matches" in facts:
+        facts = {**facts, "matches": _still_true(facts["matches"], legend)}
     return {
         **facts,
         "units": sum(u.pixels > 0 for u in legend.units),
         "coverage": legend.mapped_pixels / max(int(facts["pixels"]), 1),
-        "notes": [note, *facts.get("notes", [])],
+        "notes": [*([note] if edits else []), *facts.get("notes", [])],
     }
+
+
+def _still_true(matches: Mapping[str, Any], legend: Legend) -> dict[str, Any]:
+    """Keep what units are like where their spectra are those that were compared."""
+    # A unit that was merged or split has lost the entry in its legend, as it has another mean.
+    same = {str(u.number) for u in legend.units if "matches" in u.extra}
+    return {**matches, "units": {n: m for n, m in matches["units"].items() if n in same}}
 
 
 def composite_of(run: Run, shown: tuple[int, ...]) -> NDArray[np.float32]:
