@@ -42,7 +42,7 @@ LAYERS = [
     {"front", "smoothing", "reduction", "measuring"},
     {"odd_values"},
     {"clustering"},
-    {"refinement", "scoring", "evaluation", "simulate"},
+    {"refinement", "confidence", "scoring", "evaluation", "simulate"},
     {"matching"},
     {"products"},
     {"model", "sieving"},

@@ -68,6 +68,7 @@ export interface Look {
   spectrum?: number[] | null;
   sd?: number[] | null;
   confidence?: number | null;
+  unlike?: boolean;
   library: Match[];
 }
 

@@ -142,14 +142,15 @@ export function placesOf(units: Uint8Array): [number, number, number][] {
   return places;
 }
 
-/** The less sure, the whiter: 100 % is clear, 0 % is covered. */
+/** The less sure, the whiter: 100 % is clear. What is unlike any unit (0) has a colour of its own. */
 function paintVeil(values: Uint8Array): OffscreenCanvas {
   const canvas = new OffscreenCanvas(SIZE, SIZE);
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(SIZE, SIZE);
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    if (value <= 100) image.data.set([255, 255, 255, Math.round((100 - value) * 2.55)], 4 * i);
+    if (value === 0) image.data.set([0, 179, 179, 255], 4 * i);
+    else if (value <= 100) image.data.set([255, 255, 255, Math.round((100 - value) * 2.55)], 4 * i);
   }
   context.putImageData(image, 0, 0);
   return canvas;

@@ -396,7 +396,7 @@ class Workbench {
         facts.push(["Units", (look.units ?? []).slice(0, 4).map((u) => `${u.unit} ${this.unit(u.unit)?.name ?? ""} ${((100 * u.pixels) / total).toFixed(0)} %`).join(", ") || "no data"]);
         facts.push(["Size", area({ area: look.area ?? null, pixels: look.pixels ?? 0 })]);
       }
-      if (look.confidence !== null && look.confidence !== undefined) facts.push(["Confidence", `${look.confidence.toFixed(0)} %`]);
+      if (look.confidence !== null && look.confidence !== undefined) facts.push(["Confidence", look.unlike ? "unlike any unit" : `${look.confidence.toFixed(0)} %`]);
       if (look.crs) facts.push([`${run.crs}${at}`, look.crs.map((v) => (Math.abs(v) > 1000 ? v.toFixed(1) : v.toFixed(6))).join(", ")]);
       if (look.degrees) facts.push([`Degrees${at}`, `${Math.abs(look.degrees[1]).toFixed(6)}° ${look.degrees[1] < 0 ? "S" : "N"}, ${Math.abs(look.degrees[0]).toFixed(6)}° ${look.degrees[0] < 0 ? "W" : "E"}`]);
       if (look.row !== undefined) facts.push(["Row, column", `${look.row}, ${look.column}`]);

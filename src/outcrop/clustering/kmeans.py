@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import sklearn.cluster
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
-from outcrop.clustering.base import Clusterer, Rows
+from outcrop.clustering.base import WITHIN, Clusterer, Rows
 from outcrop.rowwise import times
 
 
@@ -80,6 +81,10 @@ class KMeans(Clusterer):
 
     def _evidence(self, batch: Rows) -> NDArray[np.float64]:
         return np.asarray(_distances(batch, self.cluster_centers_) / (-2.0 * self.variance_))
+
+    def _outside(self, batch: Rows) -> NDArray[np.bool_]:
+        apart = np.square(batch - self.cluster_centers_[self._unit(batch)]).sum(axis=1)
+        return np.asarray(apart > chi2.ppf(WITHIN, batch.shape[1]) * self.variance_)
 
     def _inertia(self, rows: Rows) -> float:
         return inertia(rows, self.cluster_centers_[self._assign(rows)])

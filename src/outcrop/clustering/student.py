@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
+from scipy.stats import f as f_distribution
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import check_is_fitted
 
 from outcrop.clustering import student_kernels as kernels
-from outcrop.clustering.base import Clusterer, Rows
+from outcrop.clustering.base import WITHIN, Clusterer, Rows
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
 from outcrop.clustering.selection import Candidate, Subsample, distinct_rows
 from outcrop.errors import InputError
@@ -252,6 +253,19 @@ class StudentMixture(Clusterer):
             np.float32((self.freedom + len(planes)) / 2), kept, stride, units.reshape(-1),
         )  # fmt: skip
         return units
+
+    def limits(self) -> Rows:
+        """Return the evidence of `planes` at the edge of each unit's ellipsoid (n_units_,)."""
+        d = self.means_.shape[1]
+        fall = (self.freedom + d) / 2 * np.log1p(self._farthest(d) / self.freedom)
+        return np.asarray(self._levels() - fall, np.float32)
+
+    def _farthest(self, d: int) -> float:
+        """Return the squared distance within which `WITHIN` of a unit lies: d F(d, freedom)."""
+        return float(d * f_distribution.ppf(WITHIN, d, self.freedom))
+
+    def _outside(self, batch: Rows) -> NDArray[np.bool_]:
+        return np.asarray(self._joint(batch)[1].min(axis=1) > self._farthest(batch.shape[1]))
 
     def _levels(self) -> Doubles:
         """Return the log of each unit's weight and of its scale (n_units,)."""

@@ -11,6 +11,7 @@ from typing import Any
 from outcrop.config import Recipe
 from outcrop.indices import INDICES, NDVI_BARE, NDVI_FULL
 from outcrop.odd_values import value_rows
+from outcrop.products import confidence
 from outcrop.products.charts import selection_charts, spectra_chart, training_charts
 from outcrop.products.citing import citations
 from outcrop.products.files import FILES
@@ -38,6 +39,8 @@ class Pictures:
         PNG: the map, and the imagery of the same ground.
     decorrelation : bytes or None
         PNG: the same imagery, decorrelated.
+    confidence : bytes or None
+        PNG: how sure each pixel is.
     where : mapping of int to bytes
         PNG of where each unit is.
     numbers : sequence of Place
@@ -53,6 +56,7 @@ class Pictures:
     units: bytes
     composite: bytes
     decorrelation: bytes | None = None
+    confidence: bytes | None = None
     where: Mapping[int, bytes] = field(default_factory=dict)
     numbers: Sequence[Place] = ()
     shape: tuple[int, ...] = (1, 1)
@@ -120,9 +124,11 @@ def render(
                 "share_text": share_text(u.share)} for u in legend.units],
         quantity=" and ".join(sorted({_QUANTITY[b.quantity] for b in bands})),
         images={"units": png_uri(pictures.units), "composite": png_uri(pictures.composite),
-                "decorrelation": pictures.decorrelation and png_uri(pictures.decorrelation)},
+                "decorrelation": pictures.decorrelation and png_uri(pictures.decorrelation),
+                "confidence": pictures.confidence and png_uri(pictures.confidence)},
         numbers=[(str(p.number), 100 * (p.column + 0.5) / pictures.shape[1],
                   100 * (p.row + 0.5) / pictures.shape[0]) for p in pictures.numbers],
+        sure=confidence.words(metrics["confidence"]) if metrics.get("confidence") else None,
         small=pictures.small,
         scale=scale_bar(pictures.metres),
         spectra=spectra_chart(legend),

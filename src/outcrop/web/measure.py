@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.confidence import UNLIKE
 from outcrop.engine import TILE
 from outcrop.errors import InputError
 from outcrop.grid import row_areas
@@ -157,6 +158,7 @@ def look_at_point(run: Run, at: Sequence[float]) -> dict[str, Any]:
         with pixels_of(run.image) as read:
             facts["spectrum"] = _or_none(read(_raster_window(window))[:, 0, 0])
     facts["confidence"] = _confidence(run, [window], None)
+    facts["unlike"] = facts["confidence"] == UNLIKE
     return facts
 
 
