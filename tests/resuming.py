@@ -8,10 +8,10 @@ import numpy as np
 from outcrop.config import Preprocess, Recipe, Run, Step
 from rasters import blobs, write
 
-#: Slow enough to be cut off in the middle: nine blocks of some tenths of a second.
+#: Slow enough to be cut off in the middle: nine blocks of half a second.
 SLOW = Recipe(
     preprocess=Preprocess("log"),
-    smooth=Step("bilateral", {"radius": 2}),
+    smooth=Step("bilateral", {"radius": 16}),
     reducer=Step("pca", {"n_components": 3}),
     clusterer=Step("kmeans", {"n_units": 4}),
     refine=(Step("potts", {"updates": 4}),),

@@ -90,6 +90,30 @@ def metadata(level, baseline, images, *, offsets=None, quantification="10000"):
     )
 
 
+def write_clouds(root: Path, level, polygons, crs="urn:ogc:def:crs:EPSG:8.7:32633"):
+    """Write MSK_CLOUDS_B00.gml: polygons are (kind, rings), rings "x y x y ..."."""
+    features = "".join(
+        f'<eop:MaskFeature gml:id="{kind}.{i}"><eop:maskType codeSpace="urn:gs2:S2PDGS:maskType">'
+        f"{kind}</eop:maskType><eop:extentOf><gml:Polygon>"
+        + "".join(
+            f'<gml:{side}><gml:LinearRing><gml:posList srsDimension="2">{ring}</gml:posList>'
+            f"</gml:LinearRing></gml:{side}>"
+            for side, ring in zip(("exterior", *["interior"] * 9), rings, strict=False)
+        )
+        + "</gml:Polygon></eop:extentOf></eop:MaskFeature>"
+        for i, (kind, rings) in enumerate(polygons)
+    )
+    path = root / "GRANULE" / GRANULE[level] / "QI_DATA" / "MSK_CLOUDS_B00.gml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<eop:Mask xmlns:eop="http://www.opengis.net/eop/2.0"'
+        ' xmlns:gml="http://www.opengis.net/gml/3.2"><gml:boundedBy><gml:Envelope '
+        f'srsName="{crs}"></gml:Envelope></gml:boundedBy><eop:maskMembers>{features}'
+        "</eop:maskMembers></eop:Mask>"
+    )
+    return path
+
+
 def product(folder: Path, level="L2A", baseline="05.09", *, coarse=(12, 10), scl=None, seed=0,
             classi=None, stored=None, **more):  # fmt: skip
     """Write a product whose 60 m grid has the shape ``coarse``; returns its ``.SAFE`` folder.

@@ -16,7 +16,7 @@ LAYERS = [
     {"errors"},
     {"registry", "recipes", "timespan", "envi", "gcps"},
     {"reasons", "remote"},
-    {"scratch", "simd", "tiles"},
+    {"rowwise", "scratch", "simd", "tiles"},
     {
         "sensors",
         "config",
@@ -42,7 +42,7 @@ LAYERS = [
     {"front", "smoothing", "reduction", "measuring"},
     {"odd_values"},
     {"clustering"},
-    {"refinement", "scoring", "evaluation", "simulate"},
+    {"refinement", "confidence", "scoring", "evaluation", "simulate"},
     {"matching"},
     {"products"},
     {"model", "sieving"},

@@ -87,7 +87,7 @@ CASES = {
     "fewer pixels than units": ("map few.tif -o out --units 9", "9 units"),
     "a single band": ("map one.tif -o out", "single band"),
     "constant": ("map flat.tif -o out", "every band is constant"),
-    "other grids": ("map good.tif,coarse.tif -o out", "not on one grid"),
+    "other grids": ("map good.tif,far.tif -o out", "not on one grid"),
     "unknown sensor": ("map good.tif -o out --sensor landsat", "unknown sensor 'landsat'"),
     "unknown band": (f"map good.tif -o out {S} --bands B2,B3,B4,B5,B6,B99", "unknown band 'B99'"),
     "unknown recipe": ("map good.tif -o out --recipe nagar", "unknown recipe 'nagar'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import engine
+from outcrop.confidence.kernels import REACH
 from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
 from outcrop.indices import Ready, require, stack
-from outcrop.labelling import Labelled, label
+from outcrop.labelling import Labelled, Rate, label, rated
 from outcrop.measuring import KINDS, Gauge
 from outcrop.model import Model
+from outcrop.products.confidence import confidence_layer
 from outcrop.products.figure import choose_composite
 from outcrop.products.indices import index_layer
 from outcrop.products.mask import mask_layer
@@ -28,7 +31,7 @@ from outcrop.quality import WithReasons
 from outcrop.resuming import Journal
 from outcrop.sieving import sieve_raster, sum_units
 from outcrop.source import Source, has_counts, has_reasons, valid_mask
-from outcrop.unitstats import TileSums, UnitSums
+from outcrop.unitstats import UNITS, TileSums, UnitSums, count_values
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Applied:
         Of its indices.
     counts : ndarray of int64, shape (`KINDS`, bands)
         Odd values of mapped pixels.
+    confidence : ndarray of int64, shape (256, 256)
+        Pixels by label and value of ``confidence.tif``; None where the model knows none.
     """
 
     sums: UnitSums
@@ -64,6 +69,7 @@ class Applied:
     gauge: Gauge
     indices: UnitSums
     counts: NDArray[np.int64]
+    confidence: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,8 @@ class _Label:
         data, planes = data[: len(self.model.bands)], data[len(self.model.bands) :]
         mask = valid_mask(data)
         cut = block.core.inside(block.outer)
-        wanted = any(getattr(f, "needs_evidence", False) for f in self.filters)
+        sure = "confidence" in self.layers
+        wanted = sure or any(getattr(f, "needs_evidence", False) for f in self.filters)
         made = label(self.model, data, mask, evidence=wanted, codes="code" in self.layers)
         pixels: dict[str, NDArray[Any]] = {"units": self._refined(made)}
         if made.codes is not None:
@@ -100,6 +107,8 @@ class _Label:
             pixels["clear"] = planes[1].astype(np.uint16)
         cores = {n: np.ascontiguousarray(p[..., cut[0], cut[1]]) for n, p in pixels.items()}
         core = data[:, *cut]
+        if sure:
+            cores["confidence"] = rated(self.model, pixels["units"], made, cut)
         if "indices" in self.layers:
             mapped = np.where(cores["units"] > 0, core, np.float32(np.nan))
             cores["indices"] = stack(self.wanted, mapped)
@@ -121,6 +130,8 @@ class _Label:
             facts[f"sums {row} {col}"] = UnitSums.of_tile(*part).used
             facts[f"indices {row} {col}"] = self.gauge.sums(*part).used
         facts["counts"] = self.gauge.counts(core, cores["units"])
+        if "confidence" in cores:
+            facts["confidence"] = count_values(cores["units"], cores["confidence"])
         if "mask" in cores:
             facts["reasons"] = np.bincount(cores["mask"].ravel(), minlength=256)
         if "clear" in cores:
@@ -151,13 +162,15 @@ def apply_model(
     executor: Executor | None = None,
     journal: Journal | None = None,
 ) -> Applied:
-    """Write ``units.tif`` (and ``mask.tif``, ``code.tif``, ``indices.tif``) into a folder.
+    """Write ``units.tif``, ``confidence.tif`` and what else is wanted into a folder.
+
+    That is ``mask.tif``, ``code.tif`` and ``indices.tif``.
 
     The result depends on the model and the pixels alone: not on ``threads``, ``block``, the
     executor, or on how often the run was cut off. With a ``min_area`` (square metres, or pixels
     without a CRS) a sieve takes what is smaller out of the labels before they become
-    ``units.tif``, and the scene is read a second time for the sums of what is left. ``layers``
-    are the indices of ``indices.tif``.
+    ``units.tif``, and the scene is read a second time for the sums and the confidence of what
+    is left. ``layers`` are the indices of ``indices.tif``.
 
     Parameters
     ----------
@@ -176,7 +189,7 @@ def apply_model(
     parts = Parts((folder / PARTS).absolute())
     parts.folder.mkdir(exist_ok=True)
     wanted = require(layers, model.bands, source.name) if layers else ()
-    written = _layers(model, source, save_code, wanted)
+    written = _layers(model, source, save_code, wanted, sieved=min_area > 0)
     gauge = Gauge.of(model.bands, grid.shape, model.front.floors(len(model.bands)))
     shown, step = tuple(choose_composite(model.bands)), overview_step(grid.shape)
     areas = row_areas(grid)
@@ -196,16 +209,40 @@ def apply_model(
     unsieved = parts.mosaic(written["units"], cores, grid)
     with cog_writer(folder / "units.tif", grid, colours=written["units"].colours) as write:
         sieve_raster(unsieved, write, areas, min_area)
-    sums, indices = sum_units(
-        source, folder / "units.tif", gauge,
-        threads=threads, block=block, executor=executor, progress=progress,
-    )  # fmt: skip
-    return replace(applied, sums=sums, indices=indices)
+    return _of_sieved(applied, model, source, folder, threads, block, executor, progress)
+
+
+def _of_sieved(
+    applied: Applied,
+    model: Model,
+    source: Source,
+    folder: Path,
+    threads: int,
+    block: int,
+    executor: Executor | None,
+    progress: Callable[[int, int], None] | None,
+) -> Applied:
+    """Read the scene once more for what depends on the labels that the sieve left."""
+    rate, write, layer = None, None, confidence_layer()
+    with ExitStack() as stack:
+        if model.confidence is not None:
+            rate = Rate(model)
+            written = cog_writer(
+                folder / f"{layer.name}.tif", source.grid, nodata=layer.nodata,
+                resampling=layer.resampling,
+            )  # fmt: skip
+            write = stack.enter_context(written)
+        summed = sum_units(
+            source, folder / "units.tif", applied.gauge, rate=rate, write=write,
+            threads=threads, block=block, executor=executor, progress=progress,
+        )  # fmt: skip
+    return replace(applied, sums=summed.sums, indices=summed.indices, confidence=summed.confidence)
 
 
 def halo_of(model: Model) -> int:
-    """Return how many pixels around a block decide over its labels."""
-    return int(model.front.halo + sum(f.halo for f in model.filters))
+    """Return how many pixels around a block decide over its labels and their confidence."""
+    around = REACH if model.confidence is not None else 0
+    return int(model.front.halo + sum(f.halo for f in model.filters) + around)
 
 
 def _map_blocks(
@@ -252,6 +289,7 @@ def _gathered(parts: Parts, blocks: Sequence[Block], shape: Sequence[int], work:
     sums = {"sums": TileSums(shape), "indices": TileSums(shape)}
     reasons, clear = np.zeros(256, np.int64), np.zeros(2**16, np.int64)
     counts = np.zeros((len(KINDS), len(work.model.bands)), np.int64)
+    sure = np.zeros((UNITS, 256), np.int64)
     for block in blocks:
         facts = parts.facts(block.index)
         for name, array in facts.items():
@@ -264,18 +302,23 @@ def _gathered(parts: Parts, blocks: Sequence[Block], shape: Sequence[int], work:
         counts += facts["counts"]
         reasons += facts.get("reasons", 0)
         clear += facts.get("clear", 0)
+        part = facts.get("confidence", sure[:0])
+        sure[: len(part)] += part
     return Applied(
         sums["sums"].total(), composite, work.shown, step, reasons if reasons.any() else None,
         clear if clear.any() else None,
         work.gauge, sums["indices"].total(), counts,
+        sure if "confidence" in work.layers else None,
     )  # fmt: skip
 
 
 def _layers(
-    model: Model, source: Source, save_code: bool, wanted: Sequence[Ready]
+    model: Model, source: Source, save_code: bool, wanted: Sequence[Ready], *, sieved: bool
 ) -> dict[str, Layer]:
-    """Return what is written of a scene, by name."""
+    """Return what is written of a scene in the pass over it, by name."""
     layers = [Layer("units", colours=colour_table(model.legend))]
+    if model.confidence is not None and not sieved:
+        layers.append(confidence_layer())
     if has_counts(source) or has_reasons(source):
         layers.append(mask_layer())
     if has_counts(source):

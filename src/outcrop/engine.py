@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -197,8 +197,10 @@ def run(
                 progress(done, len(blocks))
 
 
-#: What `limited_threads` allows, for libraries that are loaded inside it (torch is).
+#: What `limited_threads` allows, for libraries that are loaded inside it (torch is), and how many
+#: calls may run beside each other.
 _allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
+_beside: ContextVar[int] = ContextVar("beside", default=1)
 
 
 def threads_allowed() -> int | None:
@@ -206,17 +208,45 @@ def threads_allowed() -> int | None:
     return _allowed.get()
 
 
+def side_by_side(task: Callable[[T], R], items: Sequence[T]) -> Generator[R, None, None]:
+    """Yield ``task(item)`` for each item in order, as many at a time as `limited_threads` lets.
+
+    Each gets one thread of its own, so that results do not depend on how many there are. Whoever
+    stops early, closes the iterator.
+    """
+    threads = min(_beside.get(), len(items))
+    if threads < 2 or _allowed.get() != 1:
+        yield from map(task, items)
+        return
+
+    def alone(item: T) -> R:
+        from threadpoolctl import threadpool_limits
+
+        # OpenMP's number of threads is each thread's own matter; BLAS's is the process's.
+        with threadpool_limits(limits=1, user_api="openmp"):
+            return task(item)
+
+    yield from LocalPool(threads).map(alone, items, threads)
+
+
 @contextmanager
-def limited_threads(threads: int = 1) -> Iterator[None]:
+def limited_threads(threads: int = 1, *, beside: int = 1) -> Iterator[None]:
     """Keep BLAS, OpenMP, torch and GDAL from starting threads of their own inside ours.
 
     A matrix product's last bits depend on how many threads share it; and the pool
     occupies the cores already.
+
+    Parameters
+    ----------
+    threads : int
+        Of one call of a numerical library.
+    beside : int
+        How many calls `side_by_side` may make at once; 0 is one a core.
     """
     import rasterio
     from threadpoolctl import threadpool_limits
 
-    token = _allowed.set(threads)
+    token, other = _allowed.set(threads), _beside.set(beside or os.cpu_count() or 1)
     gdal = rasterio.Env(
         GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=1, CPL_VSIL_GZIP_WRITE_PROPERTIES="NO"
     )
@@ -225,6 +255,7 @@ def limited_threads(threads: int = 1) -> Iterator[None]:
             yield
     finally:
         _allowed.reset(token)
+        _beside.reset(other)
 
 
 def versions() -> dict[str, str]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.confidence.kernels import REACH, outside
 from outcrop.model import Model
 from outcrop.scratch import scratch
+from outcrop.source import valid_mask
 
 #: Rows that are done at once.
 STRIP = 64
@@ -30,13 +33,25 @@ class Labelled:
     evidence : ndarray of float32, shape (k, y, x), or None
         Log evidence of each unit, without meaning where there is no data. Belongs to the thread,
         whose next block overwrites it.
+    unlike : ndarray of bool, shape (y, x), or None
+        Outside every unit's ellipsoid; without meaning where there is no data. There is one
+        where there is evidence.
     codes : ndarray of float32, shape (d, y, x), or None
         NaN where there is no data.
     """
 
     labels: NDArray[np.uint8]
     evidence: NDArray[np.float32] | None
+    unlike: NDArray[np.bool_] | None
     codes: NDArray[np.float32] | None
+
+    def rows(self, rows: slice) -> Labelled:
+        """Return views of some rows."""
+
+        def cut(plane: Any) -> Any:
+            return None if plane is None else plane[..., rows, :]
+
+        return Labelled(self.labels[rows], cut(self.evidence), cut(self.unlike), cut(self.codes))
 
 
 def label(
@@ -56,22 +71,51 @@ def label(
     mask : ndarray of bool, shape (y, x)
         Where every band has a value.
     evidence, codes : bool
-        Whether these are wanted besides the labels.
+        Whether these are wanted besides the labels; with evidence comes what is unlike any unit.
 
     Returns
     -------
     Labelled
     """
-    labels = np.zeros(mask.shape, np.uint8)
-    room = scratch((len(model.numbers), *mask.shape), "evidence") if evidence else None
-    code = np.full((model.width, *mask.shape), np.nan, np.float32) if codes else None
+    made = Labelled(
+        np.zeros(mask.shape, np.uint8),
+        scratch((len(model.numbers), *mask.shape), "evidence") if evidence else None,
+        np.zeros(mask.shape, np.bool_) if evidence else None,
+        np.full((model.width, *mask.shape), np.nan, np.float32) if codes else None,
+    )
     work = _by_planes if _has_planes(model) else _by_rows
     for rows, features in _strips(model, data, mask):
-        kept = None if code is None else code[:, rows]
-        work(
-            model, features, mask[rows], labels[rows], None if room is None else room[:, rows], kept
-        )
-    return Labelled(labels, room, code)
+        work(model, features, mask[rows], made.rows(rows))
+    return made
+
+
+def rated(
+    model: Model, labels: NDArray[np.uint8], made: Labelled, core: tuple[slice, slice]
+) -> NDArray[np.uint8]:
+    """Return the confidence of a block's core; ``labels`` are the final ones of the block."""
+    if model.confidence is None or made.evidence is None or made.unlike is None:
+        raise RuntimeError("confidence needs evidence, and a model that knows it")
+    return model.confidence(labels, made.evidence, made.unlike, model.numbers, core)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The confidence of labels that came of something else than the model's filters."""
+
+    model: Model
+
+    @property
+    def halo(self) -> int:
+        """Pixels of context that it needs on each side."""
+        return int(self.model.front.halo) + REACH
+
+    def __call__(
+        self, data: NDArray[np.float32], labels: NDArray[np.uint8], core: tuple[slice, slice]
+    ) -> NDArray[np.uint8]:
+        """Return the confidence of a block's core; data is (band, y, x), labels (y, x)."""
+        data = data[: len(self.model.bands)]
+        made = label(self.model, data, valid_mask(data), evidence=True)
+        return rated(self.model, labels, made, core)
 
 
 def _strips(
@@ -92,32 +136,25 @@ def _has_planes(model: Model) -> bool:
 
 
 def _by_planes(
-    model: Model,
-    features: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-    labels: NDArray[np.uint8],
-    evidence: NDArray[np.float32] | None,
-    codes: NDArray[np.float32] | None,
+    model: Model, features: NDArray[np.float32], mask: NDArray[np.bool_], into: Labelled
 ) -> None:
     """Do all pixels, with data or not, in the order that they lie in."""
-    units = model.clusterer.planes(features, evidence)
-    np.multiply(np.asarray(model.numbers, np.uint8)[units], mask, out=labels)
-    if codes is not None:
-        codes[:, mask] = features[:, mask]
+    units = model.clusterer.planes(features, into.evidence)
+    np.multiply(np.asarray(model.numbers, np.uint8)[units], mask, out=into.labels)
+    if into.evidence is not None:
+        outside(into.evidence, model.clusterer.limits(), into.unlike)
+    if into.codes is not None:
+        into.codes[:, mask] = features[:, mask]
 
 
 def _by_rows(
-    model: Model,
-    features: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-    labels: NDArray[np.uint8],
-    evidence: NDArray[np.float32] | None,
-    codes: NDArray[np.float32] | None,
+    model: Model, features: NDArray[np.float32], mask: NDArray[np.bool_], into: Labelled
 ) -> None:
     """Take the pixels with data out, as rows, and put the results back."""
     rows = model.codes(np.ascontiguousarray(features[:, mask].T))
-    labels[mask] = model.assign(rows)
-    if evidence is not None:
-        evidence[:, mask] = model.evidence(rows).T
-    if codes is not None:
-        codes[:, mask] = rows.T
+    into.labels[mask] = model.assign(rows)
+    if into.evidence is not None and into.unlike is not None:
+        into.evidence[:, mask] = model.evidence(rows).T
+        into.unlike[mask] = model.clusterer.outside(rows)
+    if into.codes is not None:
+        into.codes[:, mask] = rows.T

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from outcrop import __version__
 from outcrop.clustering import CLUSTERERS
+from outcrop.confidence import Confidence
 from outcrop.config import OF_THE_RUN, Recipe, Step, parse_recipe, recipe_to_toml
 from outcrop.errors import InputError, ModelError, OutcropError, RecipeError, listed
 from outcrop.estimator import Estimator
@@ -62,6 +63,8 @@ class Model:
         Units as the fit sample shows them: numbers, names, colours, mean spectra.
     compressor : Estimator or None
         Fitted, where there were more bands than the recipe leaves as they are.
+    confidence : Confidence or None
+        What turns evidence into confidence; None in models of before there was such a thing.
     """
 
     bands: tuple[Band, ...]
@@ -73,6 +76,7 @@ class Model:
     numbers: tuple[int, ...]
     legend: Legend
     compressor: Estimator | None = None
+    confidence: Confidence | None = None
 
     def __repr__(self) -> str:
         """Return what was fitted, and the units of the sample that it was fitted on."""
@@ -159,6 +163,10 @@ class Model:
             facts, own = getattr(self, part).to_state()
             parts[part] = facts
             arrays |= {f"{part}.{k}": np.ascontiguousarray(v) for k, v in own.items()}
+        sure = None
+        if self.confidence is not None:
+            sure, own = self.confidence.to_state()
+            arrays |= {f"confidence.{k}": v for k, v in own.items()}
         text = {
             "format": FORMAT,
             "outcrop": __version__,
@@ -167,6 +175,7 @@ class Model:
             "recipe": recipe_to_toml(self.recipe),
             "estimators": parts,
             "numbers": list(self.numbers),
+            "confidence": sure,
             "legend": json.loads(self.legend.to_json()),
         }
         folder.mkdir(parents=True, exist_ok=True)
@@ -174,11 +183,11 @@ class Model:
         (folder / "model.json").write_text(json.dumps(text, indent=1) + "\n", "utf-8")
 
     def digest(self) -> str:
-        """Return a hash of all that decides over the labels."""
+        """Return a hash of all that decides over the labels and their confidence."""
         facts: list[Any] = [self.numbers, [b.name for b in self.bands], recipe_to_toml(self.recipe)]
         found = hashlib.sha256()
-        for part in (self.scaler, self.smoother, self.reducer, self.clusterer):
-            own, arrays = part.to_state()
+        for part in (self.scaler, self.smoother, self.reducer, self.clusterer, self.confidence):
+            own, arrays = part.to_state() if part is not None else ({}, {})
             facts.append(own)
             for name in sorted(arrays):
                 found.update(np.ascontiguousarray(arrays[name]).tobytes())
@@ -225,6 +234,9 @@ class Model:
                 compressor=_restore("compressor", REDUCERS, COMPRESSOR, text, arrays)
                 if "compressor" in text["estimators"]
                 else None,
+                confidence=Confidence.from_state(text["confidence"], _own("confidence", arrays))
+                if text.get("confidence")
+                else None,
             )
         except OutcropError:
             raise
@@ -252,9 +264,13 @@ def _model_folder(folder: Path) -> Path:
 def _restore(
     part: str, table: Registry, name: str, text: dict[str, Any], arrays: dict[str, Any]
 ) -> Estimator:
-    own = {k.removeprefix(part + "."): v for k, v in arrays.items() if k.startswith(part + ".")}
-    estimator: Estimator = table.load(name).from_state(text["estimators"][part], own)
+    state = text["estimators"][part], _own(part, arrays)
+    estimator: Estimator = table.load(name).from_state(*state)
     return estimator
+
+
+def _own(part: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {k.removeprefix(part + "."): v for k, v in arrays.items() if k.startswith(part + ".")}
 
 
 def fit_front(sample: Sample, bands: tuple[Band, ...], recipe: Recipe) -> Front:
@@ -331,7 +347,8 @@ def fit_model(
         beside = {"neighbours": features.neighbours} if needs_neighbours(recipe) else {}
         reducer = _fitted(reducer, recipe.reducer, features.rows, **beside)
     clusterer = _build(CLUSTERERS, recipe.clusterer, seed)
-    clusterer = _fitted(clusterer, recipe.clusterer, reducer.transform(features.rows))
+    codes = reducer.transform(features.rows)
+    clusterer = _fitted(clusterer, recipe.clusterer, codes)
     means = _means(sample.rows, clusterer.labels_)
     order, legend = _number(means, bands, np.bincount(clusterer.labels_), like)
     clusterer.reorder(order)
@@ -343,7 +360,8 @@ def fit_model(
         clusterer=_resolved(recipe.clusterer, clusterer),
     )
     fitted = (front.scaler, front.smoother, reducer, clusterer)
-    return Model(bands, resolved, *fitted, numbers, legend, front.compressor)
+    confidence = Confidence.of(clusterer, codes, resolved)
+    return Model(bands, resolved, *fitted, numbers, legend, front.compressor, confidence)
 
 
 def _resolved(step: Step, estimator: Estimator) -> Step:

@@ -58,6 +58,28 @@ def settle_clip(
     return dataclasses.replace(recipe, preprocess=kept), [note]
 
 
+def fill_notes(rows: NDArray[np.float32]) -> list[str]:
+    """Name a number at either end of all values that many pixels have in every band, as -9999.
+
+    It is not taken for fill unasked: clouds saturate every band, too. 0 is counted elsewhere.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, bands)
+        A sample.
+    """
+    same = rows[(rows == rows[:, :1]).all(axis=1), 0]
+    notes = []
+    for value in filter(None, (rows.min(), rows.max())):
+        share = np.count_nonzero(same == value) / len(rows)
+        if share >= MATTERS:
+            notes.append(
+                f"{share:.1%} of the pixels are {value:g} in every band and count as data; if that "
+                "is fill, give --nodata with the number that the file stores for it"
+            )
+    return notes
+
+
 def value_facts(
     counts: NDArray[np.int64], bands: Sequence[Band], mapped: int
 ) -> dict[str, dict[str, dict[str, float]]]:
@@ -102,4 +124,6 @@ def value_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str, str
 
 
 def _share(facts: dict[str, float] | None) -> str:
-    return f"{facts['share']:.2%}" if facts else ""
+    if not facts:
+        return ""
+    return "< 0.01%" if facts["share"] < 1e-4 else f"{facts['share']:.2%}"

@@ -15,6 +15,7 @@ import numpy as np
 
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model, observations
+from outcrop.confidence import confidence_notes, facts_of, source_of
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.dates import date_facts, date_notes
 from outcrop.engine import Executor, limited_threads
@@ -26,12 +27,13 @@ from outcrop.indices import require
 from outcrop.lighting import Units, light_scores, lit_parts, unlit
 from outcrop.matching import match_spectra, open_library, with_matches
 from outcrop.model import Model, fit_front, fit_model, needs_neighbours, scaled_pairs
-from outcrop.odd_values import settle_clip, value_facts, value_notes
+from outcrop.odd_values import fill_notes, settle_clip, value_facts, value_notes
 from outcrop.opening import open_sources
 from outcrop.products import mask
+from outcrop.products.confidence import write_confidence_styles
 from outcrop.products.edits import edited_legend
 from outcrop.products.indices import index_facts, with_indices
-from outcrop.products.legend import Legend
+from outcrop.products.legend import Legend, with_confidence
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
@@ -382,7 +384,7 @@ def _fit(
     recipe, notes, run = ready.recipe, list(ready.notes), ready.recipe.run
     report("Fitting")
     started = time.perf_counter()
-    with limited_threads(run.fit_threads):
+    with limited_threads(run.fit_threads, beside=run.threads):
         model = fit_model(sample, features, front, source.bands, recipe, like=like)
         seconds = time.perf_counter() - started
         scores = internal_scores(model.codes(features.rows), model.clusterer.labels_, run.seed)
@@ -495,7 +497,7 @@ def _sample_notes(source: Source, sample: Sample) -> list[str]:
             f"{sample.zero / sample.valid:.1%} of the pixels are 0 in every band and count as "
             "data; if that is fill, add --nodata 0"
         )
-    return notes
+    return notes + fill_notes(sample.rows)
 
 
 @dataclass(frozen=True)
@@ -531,12 +533,19 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         if job.journal:
             job.journal.forget()
         raise SceneError(f"{source.name}: no pixel has data in every band; check --nodata, --aoi")
+    sure = _confidence(folder, model, applied)
+    if sure:
+        legend = with_confidence(legend, sure["units"])
     write_styles(folder, legend)
     left_out = write_layers(folder, legend, source.grid, recipe.products.simplify)
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
     dates = date_facts(source)
-    late = (*value_notes(odd, clip=recipe.preprocess.clip), *date_notes(dates))
+    late = (
+        *value_notes(odd, clip=recipe.preprocess.clip),
+        *date_notes(dates),
+        *confidence_notes(sure, elsewhere="model" in job.facts),
+    )
     for note in late:
         log.warning(note)
     notes = (*job.notes, *late)
@@ -548,6 +557,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         "seconds": round(time.perf_counter() - job.started, 2),
         "notes": list(notes),
         **job.facts,
+        "confidence": sure,
         "odd_values": odd,
         "haze": haze_facts(source),
         "masks_by_date": dates,
@@ -580,6 +590,14 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         settings,
     )  # fmt: skip
     return Result(job.out, legend, metrics, notes)
+
+
+def _confidence(folder: Path, model: Model, applied: Applied) -> dict[str, Any] | None:
+    """Write the styles of ``confidence.tif`` and say how sure the map is; None without one."""
+    if model.confidence is None or applied.confidence is None:
+        return None
+    write_confidence_styles(folder)
+    return {**facts_of(applied.confidence), **source_of(model.confidence)}
 
 
 def _matches(legend: Legend, library: SpectralLibrary | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ order whatever the window is, so the result is the same bit for bit for every bl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -191,6 +192,23 @@ def grid_at(grid: GeoBox, size: float, centred: bool = False) -> GeoBox:
     scaled = scaled * Affine.translation(-part, -part)
     rows, cols = ((n - 1) * own // size + 1 if centred else -(-n * own // size) for n in grid.shape)
     return GeoBox((int(rows), int(cols)), scaled, grid.crs)
+
+
+def interpolated(sources: Sequence[Source], size: float) -> list[str]:
+    """Say which bands are made finer than they are."""
+    finer = [s.bands[0].name for s in sources if abs(s.grid.affine.a) > size]
+    if not finer:
+        return []
+    return [
+        f"{', '.join(finer)} are coarser than {size:g} m and interpolated (bilinear): what looks "
+        "like detail in them is not measured"
+    ]
+
+
+def meeting_size(wanted: float | None, sizes: Sequence[float]) -> float | None:
+    """Return a size asked for if bands of these sizes can meet at it; others are made later."""
+    whole = wanted and all((max(s, wanted) / min(s, wanted)).is_integer() for s in sizes)
+    return wanted if whole else None
 
 
 def regrid(source: Source, grid: GeoBox, kind: Kind = "bands") -> Source:

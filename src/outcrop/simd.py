@@ -35,19 +35,23 @@ _LOG1P = (
 
 
 class _Lanes(types.Type):
-    """The type of `LANES` float32."""
+    """The type of some float32."""
 
-    def __init__(self) -> None:
-        super().__init__(name="Lanes")
+    def __init__(self, count: int) -> None:
+        self.vector = ir.VectorType(_FLOAT, count)
+        super().__init__(name=f"Lanes{count}")
 
 
-Lanes: Any = _Lanes()
+Lanes: Any = _Lanes(LANES)
+#: Half as many: what one register of most processors holds, for kernels that need all of them.
+HALF = LANES // 2
+Half: Any = _Lanes(HALF)
 
 
 @register_model(_Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, dmm: Any, fe_type: Any) -> None:
-        super().__init__(dmm, fe_type, _FLOATS)  # type: ignore[no-untyped-call]
+        super().__init__(dmm, fe_type, fe_type.vector)  # type: ignore[no-untyped-call]
 
 
 def _all(value: float, kind: Any = _FLOATS) -> Any:
@@ -56,28 +60,36 @@ def _all(value: float, kind: Any = _FLOATS) -> Any:
     return ir.Constant(kind, [exact] * LANES)
 
 
-def _place(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+def _place(
+    context: Any, builder: Any, array_type: Any, array: Any, index: Any, kind: Any = _FLOATS
+) -> Any:
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _FLOATS.as_pointer())
+    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
 
 
 def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
+    kind = ir.FunctionType(a.type, [a.type] * 3)
     utils: Any = cgutils
-    function = utils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
+    function = utils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{a.type.count}f32")
     return builder.call(function, [a, b, c])
 
 
-@_intrinsic  # type: ignore[untyped-decorator]
-def load(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
-    """Return the lanes of a flat float32 array from an index on."""
+def _loader(lanes: Any) -> Any:
+    @_intrinsic  # type: ignore[untyped-decorator]
+    def load(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            place = _place(context, builder, signature.args[0], args[0], args[1], lanes.vector)
+            value = builder.load(place)
+            value.align = 4
+            return value
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        value = builder.load(_place(context, builder, signature.args[0], *args))
-        value.align = 4
-        return value
+        return lanes(array, types.intp), generate
 
-    return Lanes(array, types.intp), generate
+    return load
+
+
+#: ``load(array, index)``: the lanes of a flat float32 array from an index on; and half as many.
+load, load_half = _loader(Lanes), _loader(Half)
 
 
 @_intrinsic  # type: ignore[untyped-decorator]
@@ -85,11 +97,11 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:  # noqa: ARG0
     """Write lanes to a flat float32 array from an index on."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _place(context, builder, signature.args[0], args[0], args[1])
+        place = _place(context, builder, signature.args[0], args[0], args[1], args[2].type)
         builder.store(args[2], place, align=4)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, Lanes), generate
+    return types.void(array, types.intp, value), generate
 
 
 def _first(builder: Any, count: Any) -> Any:
@@ -138,16 +150,22 @@ def store_some(typing: Any, array: Any, index: Any, value: Any, count: Any) -> A
     return types.void(array, types.intp, Lanes, types.intp), generate
 
 
-@_intrinsic  # type: ignore[untyped-decorator]
-def splat(typing: Any, value: Any) -> Any:  # noqa: ARG001
-    """Return a float32 in every lane."""
+def _splatter(lanes: Any) -> Any:
+    @_intrinsic  # type: ignore[untyped-decorator]
+    def splat(typing: Any, value: Any) -> Any:  # noqa: ARG001
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
+            nothing = ir.Constant(lanes.vector, ir.Undefined)
+            first = builder.insert_element(nothing, args[0], _INT(0))
+            zeros = ir.Constant(ir.VectorType(_INT, lanes.vector.count), None)
+            return builder.shuffle_vector(first, nothing, zeros)
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
-        nothing = ir.Constant(_FLOATS, ir.Undefined)
-        first = builder.insert_element(nothing, args[0], _INT(0))
-        return builder.shuffle_vector(first, nothing, _all(0, _INTS))
+        return lanes(types.float32), generate
 
-    return Lanes(types.float32), generate
+    return splat
+
+
+#: ``splat(value)``: a float32 in every lane, or in half as many.
+splat, splat_half = _splatter(Lanes), _splatter(Half)
 
 
 def _binary(operation: str) -> Any:
@@ -156,7 +174,7 @@ def _binary(operation: str) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
             return getattr(builder, operation)(*args)
 
-        return Lanes(Lanes, Lanes), generate
+        return a(a, a), generate
 
     return function
 
@@ -171,7 +189,7 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:  # noqa: ARG001
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
         return _fma(builder, *args)
 
-    return Lanes(Lanes, Lanes, Lanes), generate
+    return a(a, a, a), generate
 
 
 @_intrinsic  # type: ignore[untyped-decorator]

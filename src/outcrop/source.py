@@ -153,8 +153,10 @@ def valid_mask(data: NDArray[np.float32]) -> NDArray[np.bool_]:
     return mask
 
 
-def open_quietly(path: str) -> Any:
+def open_quietly(path: str, plain: bool = False) -> Any:
     """Open a raster without rasterio's warning that it has no position: Outcrop says so itself.
+
+    With ``plain`` only a format that holds its own pixels, as always from servers and archives.
 
     The filter is set once for the process, since `warnings.catch_warnings` is not for threads.
     """
@@ -169,7 +171,8 @@ def open_quietly(path: str) -> Any:
     with rasterio.Env(
         CPL_VSIL_GZIP_WRITE_PROPERTIES="NO", **(remote.settings() if foreign else {})
     ):
-        if foreign and not path.endswith(".vrt"):  # unless it was asked for
+        others = foreign or path.startswith(("/vsizip", "/vsitar"))
+        if plain or (others and not path.endswith(".vrt")):  # unless it was asked for
             return DatasetReader(path, driver=list(remote.PLAIN_FORMATS))
         return rasterio.open(path)
 
@@ -242,14 +245,24 @@ class RasterSource:
         from rasterio.enums import MaskFlags
         from rasterio.errors import RasterioError
 
-        dataset = self._dataset(path)
+        def load(opened: str) -> None:
+            try:
+                dataset = self._dataset(opened)
+                for stored, place in self._stored(dataset, path, files, window):
+                    for plane, numbers, file in zip(out, stored, files, strict=True):
+                        file.to_values(numbers, plane[place])
+                flags = dataset.mask_flag_enums[files[0].index - 1]
+                if self.masked and MaskFlags.per_dataset in flags:
+                    out[:, dataset.dataset_mask(window=_rasterio(window)) == 0] = np.nan
+            except (RasterioError, OSError):
+                self._open.__dict__.pop(opened, None)
+                raise
+
         try:
-            for stored, place in self._stored(dataset, path, files, window):
-                for plane, numbers, file in zip(out, stored, files, strict=True):
-                    file.to_values(numbers, plane[place])
-            flags = dataset.mask_flag_enums[files[0].index - 1]
-            if self.masked and MaskFlags.per_dataset in flags:
-                out[:, dataset.dataset_mask(window=_rasterio(window)) == 0] = np.nan
+            if remote.is_remote(path):
+                remote.once_more(path, load)
+            else:
+                load(path)
         except (RasterioError, OSError) as error:
             last = window.row + window.height - 1
             raise SceneError(

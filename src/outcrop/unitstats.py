@@ -102,6 +102,13 @@ class UnitSums:
         return mean, np.sqrt(np.maximum(square - mean**2, 0))
 
 
+def count_values(labels: NDArray[np.uint8], values: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count pixels by label and value, (the highest label + 1, 256)."""
+    pairs = labels.astype(np.uint16) << 8 | values
+    table = np.bincount(pairs.ravel(), minlength=256 * (int(labels.max(initial=0)) + 1))
+    return table.reshape(-1, 256)
+
+
 class TileSums:
     """Adds up the sums of tiles in the order of the tiles, in whatever order they come.
 

@@ -40,7 +40,8 @@ def run(source, recipe, folder):
 
 
 def digest(result):
-    return hashlib.sha256((result.folder / "units.tif").read_bytes()).hexdigest()
+    rasters = [(result.folder / f"{n}.tif").read_bytes() for n in ("units", "confidence")]
+    return hashlib.sha256(b"".join(rasters)).hexdigest()
 
 
 def with_run(recipe, **changes):

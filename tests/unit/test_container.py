@@ -1,11 +1,14 @@
 """Folders and archives of others: read in place, nothing outside, nothing unbounded."""
 
+import gzip
 import io
 import tarfile
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
+import rasterio
 
 import landsat
 from outcrop.errors import SceneError
@@ -92,6 +95,46 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
         open_container(str(path))
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_long_name_is_refused_before_it_is_in_memory(tmp_path, kind):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = kind, 2**28
+    path = tmp_path / "a.tar.gz"
+    with gzip.open(path, "wb", compresslevel=1) as sink:
+        sink.write(header.tobuf())
+        for _ in range(2**8):
+            sink.write(bytes(2**20))
+        sink.write(tarfile.TarInfo("x_MTL.txt").tobuf())
+    tracemalloc.start()
+    try:
+        with pytest.raises(SceneError, match="a name of 268,435,456 bytes"):
+            open_container(str(path))
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("packed_as", [None, ".tar", ".zip"])
+@pytest.mark.parametrize("suffix", [".TIF", ".vrt"])
+def test_a_band_that_is_a_list_of_other_files_is_refused(tmp_path, packed_as, suffix):
+    folder = landsat.product(tmp_path)
+    band = folder / f"{landsat.ID}_SR_B2.TIF"
+    secret = tmp_path / "secret.tif"
+    band.rename(secret)
+    with rasterio.open(secret) as raster:
+        rows, cols = raster.shape
+    band.with_suffix(suffix).write_text(
+        f'<VRTDataset rasterXSize="{cols}" rasterYSize="{rows}"><VRTRasterBand dataType="UInt16" '
+        f'band="1"><SimpleSource><SourceFilename relativeToVRT="0">{secret}</SourceFilename>'
+        "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    metadata = folder / f"{landsat.ID}_MTL.txt"
+    metadata.write_text(metadata.read_text().replace("_SR_B2.TIF", f"_SR_B2{suffix}"))
+    scene = packed(folder, packed_as) if packed_as else folder
+    with pytest.raises(SceneError, match="a format that holds its own pixels"):
+        open_source(str(scene))
+
+
 def test_metadata_has_a_largest_size(tmp_path, monkeypatch):
     folder = landsat.product(tmp_path)
     monkeypatch.setattr(module, "MOST_METADATA", 100)
@@ -139,3 +182,19 @@ def test_a_folder_without_a_product_says_what_is_known(tmp_path):
     (tmp_path / "a.tif").write_text("")
     with pytest.raises(SceneError, match=r"no product is recognised \(known: Landsat"):
         open_source(str(tmp_path))
+
+
+def test_a_folder_of_band_files_shows_how_they_are_joined(tmp_path):
+    for name in ("B02.tif", "B03.tif", "B04.tif", "B08.tif"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(SceneError, match=r"joined by commas: \S+B02\.tif,\S+B04\.tif,\.\.\.$"):
+        open_source(str(tmp_path))
+
+
+@pytest.mark.parametrize("packed_as", [None, ".tar", ".zip"])
+def test_what_macos_lays_beside_files_is_not_seen(tmp_path, packed_as):
+    folder = landsat.product(tmp_path)
+    for file in list(folder.iterdir()):
+        file.with_name(f"._{file.name}").write_bytes(b"\x00\x05\x16\x07")
+    scene = packed(folder, packed_as) if packed_as else folder
+    assert open_source(str(scene)).grid.shape == (40, 50)

@@ -123,6 +123,11 @@ def test_a_hidden_unit_is_not_drawn_and_comes_back(legend):
     ({"op": "rename", "unit": 1, "name": "x" * 201}, "at most 200"),
     ({"op": "recolour", "unit": 1, "colour": "red"}, "not #rrggbb"),
     ({"op": "describe", "unit": 1, "order": "first"}, "whole number"),
+    ({"op": "describe", "unit": 1, "order": -5}, "1 being the youngest"),
+    ({"op": "describe", "unit": 1, "lithology": "g" * 201}, "lithology must be a text of at most"),
+    ({"op": "rename", "unit": 1, "name": "a\0b"}, r"holds the character '\\x00'"),
+    ({"op": "rename", "unit": 1, "name": "\ud800"}, "which no file can"),
+    ({"op": "rename", "unit": True, "name": "x"}, "no unit True"),
     ({"op": "merge", "units": [1], "into": 1}, "with itself"),
     ({"op": "hide", "unit": 1}, "hidden = true or false"),
 ])  # fmt: skip
@@ -160,6 +165,11 @@ def test_the_log_is_kept_beside_the_legend_as_it_was(legend):
     assert edited_legend(saved).units[0].name == "Glimmerschiefer"
     assert edited_legend(text).units[0].name == "Unit 1"
     assert read_log(text) == EditLog()
+
+
+def test_nothing_is_kept_of_an_edit_but_what_it_says():
+    edit = {"op": "rename", "unit": 1, "name": "Marl"}
+    assert EditLog().add({**edit, "junk": "y" * 10_000}).done == (edit,)
 
 
 def test_damaged_edits_are_named(legend):

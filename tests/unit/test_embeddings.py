@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from outcrop.config import Input, load_recipe
-from outcrop.errors import OutcropError, SceneError
+from outcrop.errors import OutcropError, RecipeError, SceneError
 from outcrop.opening import open_source
 from outcrop.pipeline import map_scenes
 from outcrop.quality import Masks
@@ -120,3 +120,9 @@ def test_a_simulated_scene_needs_an_instrument():
 
     with pytest.raises(OutcropError, match="unknown sensor 'alphaearth'"):
         simulate_scene("alphaearth")
+
+
+def test_an_unknown_model_is_told_what_there_is(tmp_path):
+    scene = write(tmp_path / "clay.tif", np.ones((8, 4, 4), "f4"))
+    with pytest.raises(RecipeError, match=r"unknown sensor 'clay'.*alphaearth.*embedding.*tessera"):
+        open_source(scene, Input(sensor="clay"))

@@ -1,5 +1,6 @@
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 
@@ -34,6 +35,28 @@ def test_the_lookup_table_makes_a_map_of_the_swath(product):
     assert reasons[5, 4] == FILL  # -9999 in the swath's row 3, column 4
     assert (reasons[11:13, 11:13] == CLOUD).all()
     assert np.isnan(data[:, 11, 11]).all()
+
+
+@pytest.mark.parametrize("how", ["link", "external", "virtual"])
+def test_arrays_of_other_files_are_refused(product, tmp_path, how):
+    path, cube = product
+    other = tmp_path / "other.h5"
+    with h5py.File(other, "w") as file:
+        file["reflectance"] = cube
+    with h5py.File(path, "r+") as file:
+        del file["reflectance"]
+        if how == "link":
+            file["reflectance"] = h5py.ExternalLink(str(other), "reflectance")
+        elif how == "external":
+            file.create_dataset(
+                "reflectance", cube.shape, cube.dtype, external=[(str(other), 0, cube.nbytes)]
+            )
+        else:
+            layout = h5py.VirtualLayout(cube.shape, cube.dtype)
+            layout[:] = h5py.VirtualSource(other, "reflectance", cube.shape)
+            file.create_virtual_dataset("reflectance", layout)
+    with pytest.raises(SceneError, match="reflectance leads to another file"):
+        open_source(str(path))
 
 
 def test_bands_say_wavelength_width_and_what_was_dropped(product):

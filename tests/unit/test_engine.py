@@ -1,4 +1,5 @@
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -103,3 +104,24 @@ def test_libraries_loaded_inside_the_limit_keep_to_it():
             assert torch.get_num_threads() == 3
     assert torch.get_num_threads() == before
     assert engine.threads_allowed() is None
+
+
+def test_side_by_side_is_in_order_and_stops_when_told():
+    started = []
+
+    def task(i):
+        started.append(i)
+        return i * i
+
+    with engine.limited_threads(1, beside=3), closing(engine.side_by_side(task, range(50))) as it:
+        for i, value in enumerate(it):
+            assert value == i * i
+            if i == 4:
+                break
+    assert len(started) < 12
+
+
+def test_nothing_is_side_by_side_unless_it_was_asked_for():
+    threads = set()
+    list(engine.side_by_side(lambda _: threads.add(threading.get_ident()), range(5)))
+    assert threads == {threading.get_ident()}

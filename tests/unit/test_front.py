@@ -183,8 +183,11 @@ def test_smoothing_is_the_plain_bilateral_filter(seed):
     np.testing.assert_allclose(apply(smoother, cube), expected, atol=1e-5)
 
 
-def test_smoothing_some_rows_or_pixels_gives_the_same_bits():
-    cube, _ = stripes((40, 300))
+@pytest.mark.parametrize("copies", [1, 3, 5])  # of two planes: none, one or two fives of them
+def test_smoothing_some_rows_or_pixels_gives_the_same_bits(copies):
+    cube, _ = stripes((41, 300), seed=copies)
+    cube = np.dstack([cube] * copies)
+    cube += np.random.default_rng(copies).normal(0, 0.1, cube.shape).astype(np.float32)
     cube[np.random.default_rng(2).random(cube.shape[:2]) < 0.1] = np.nan
     smoother = fitted(cube)
     planes = np.ascontiguousarray(cube.transpose(2, 0, 1))

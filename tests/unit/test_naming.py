@@ -74,3 +74,27 @@ def test_a_choice_names_each_band_once():
     file = [FileBand("B2"), FileBand("B3")]
     with pytest.raises(SceneError, match="more than once"):
         name_bands("f", file, get_sensor("landsat8"), ["B2", "blue"])
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        ("B2 - Blue", "B8A: narrow", "B12 (SWIR2)"),
+        ("T33SVB_B02_10m", "T33SVB_B8A_20m", "T33SVB_B12_20m"),
+        ("b02_sur", "b8a_sur", "b12_sur"),
+    ],
+)
+def test_a_description_may_say_more_than_the_band(described):
+    got = name_bands("f", [FileBand(d) for d in described], get_sensor("sentinel2"), None)
+    assert names(got) == [(0, "B02"), (1, "B8A"), (2, "B12")]
+
+
+@pytest.mark.parametrize("described", ["Band 2", "B4/B2", "B2_B4", "AB2C", "B77"])
+def test_a_description_that_says_no_one_band_is_not_guessed(described):
+    with pytest.raises(SceneError, match="does not name them"):
+        name_bands("f", [FileBand(described)] * 2, get_sensor("landsat8"), None)
+
+
+def test_plain_names_win_over_longer_ones():
+    file = [FileBand("B2"), FileBand("B2_std"), FileBand("B3")]
+    assert names(name_bands("f", file, get_sensor("landsat8"), None)) == [(0, "B2"), (2, "B3")]

@@ -229,6 +229,16 @@ def test_undeclared_fill_is_pointed_out(tmp_path):
     assert any("25.0%" in n and "--nodata 0" in n for n in result.notes)
 
 
+@pytest.mark.parametrize("fill", [-9999, -32768, 30000])
+def test_other_undeclared_fill_is_pointed_out(tmp_path, fill):
+    data, _ = blobs((40, 50), bands=4)
+    data[:, :1] = fill
+    found = map_scenes([write(tmp_path / "s.tif", data)], FAST, tmp_path / "a").notes
+    assert any(f"2.5% of the pixels are {fill} in every band" in n for n in found)
+    declared = write(tmp_path / "t.tif", data, nodata=fill)
+    assert not any("in every band" in n for n in map_scenes([declared], FAST, tmp_path / "b").notes)
+
+
 def test_log_needs_reflectance(tmp_path, scene):
     recipe = dataclasses.replace(FAST, features=dataclasses.replace(FAST.features, transform="log"))
     with pytest.raises(InputError, match="needs reflectance"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from outcrop.__main__ import main
-from outcrop.products.report import scale_bar
+from outcrop.products.report import scale_bar, three_digits
 from rasters import blobs, write
 
 
@@ -63,6 +63,25 @@ def test_each_unit_has_a_card_with_its_place_and_its_spectrum(run):
     assert text.count("Where unit") == 4
     assert "Decorrelation stretch" in text
     assert "1 km" in text or "500 m" in text
+
+
+def test_numbers_stand_on_the_map_and_no_folder_is_told(run):
+    folder, _ = run
+    text = (folder / "report.html").read_text("utf-8")
+    on_map = re.findall(
+        r'<b aria-hidden="true" style="left:([\d.]+)%;top:([\d.]+)%">(\d+)</b>', text
+    )
+    assert {number for *_, number in on_map} == {"1", "2", "3", "4"}
+    assert all(0 < float(v) < 100 for *places, _ in on_map for v in places)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert str(folder.parent) in metrics["scene"]
+    settings = text.index('id="settings"')
+    assert str(folder.parent) not in text[:settings], "settings alone name the files in full"
+
+
+def test_measures_have_three_digits_and_no_exponent():
+    told = [three_digits(v) for v in (0.13, 12.0, 0.0937, 123.4, 94810.66, -0.0334)]
+    assert told == ["0.130", "12.0", "0.0937", "123", "94,811", "-0.0334"]
 
 
 def test_it_cites_what_made_the_map(run):

@@ -29,7 +29,7 @@ def stop(path, recipe, out, at, **options):
 
 
 def map_bytes(folder):
-    return (Path(folder) / "units.tif").read_bytes()
+    return b"".join((Path(folder) / f"{n}.tif").read_bytes() for n in ("units", "confidence"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
@@ -182,7 +182,7 @@ def test_masks_codes_and_the_sieve_resume_too(tmp_path):
     stop(path, recipe, tmp_path / "out", 4)
     again = map_scenes([path], recipe, tmp_path / "out", resume=True)
     whole = map_scenes([path], recipe, tmp_path / "whole")
-    for name in ("units.tif", "code.tif", "legend.json", "units.qml"):
+    for name in ("units.tif", "confidence.tif", "code.tif", "legend.json", "units.qml"):
         assert (again.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
     assert np.isfinite(again.metrics["coverage"])
 

@@ -7,6 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from shapely.geometry import Polygon
+from shapely.geometry import box as box_of
 
 import safe
 from outcrop.__main__ import main
@@ -14,7 +18,10 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.opening import open_source
 from outcrop.quality import Masks
-from outcrop.source import Window, notes_of, products_of, read_reasons
+from outcrop.reasons import CLOUD
+from outcrop.sensors.container import Container
+from outcrop.sensors.sentinel2_clouds import read_clouds
+from outcrop.source import Window, file_paths, notes_of, products_of, read_reasons
 
 DEFAULT = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
 
@@ -221,3 +228,73 @@ def test_a_real_product_with_the_metadata_of_its_tile_is_refused(data, capsys):
         assert main(["info", str(path)]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "holds the metadata of a single tile (Level-2A_Tile_ID)" in line
+
+
+def box(row, col, rows, cols):
+    """The outline of pixels of 60 m, as GML has it."""
+    (x, y), p = safe.CORNER, 60
+    left, right, top, bottom = x + col * p, x + (col + cols) * p, y - row * p, y - (row + rows) * p
+    return f"{left} {top} {right} {top} {right} {bottom} {left} {bottom} {left} {top}"
+
+
+@pytest.mark.parametrize("size", [10, 20, 60])
+def test_clouds_of_old_baselines_are_polygons(tmp_path, size):
+    root = safe.product(tmp_path, "L1C", "02.05")
+    polygons = [
+        ("OPAQUE", [box(1, 2, 5, 6), box(2, 4, 2, 2)]),
+        ("CIRRUS", [box(8, 0, 2, 3)]),
+        ("SOMETHING", [box(0, 0, 1, 1)]),
+    ]
+    path = safe.write_clouds(root, "L1C", polygons)
+    expected = np.zeros((12, 10), bool)
+    expected[1:6, 2:8] = True
+    expected[2:4, 4:6] = False
+    expected[8:10, 0:3] = True
+    expected = expected.repeat(60 // size, 0).repeat(60 // size, 1)
+    source = pickle.loads(pickle.dumps(open_source(str(root), Input(resolution=size))))
+    _, reasons = read_reasons(source, whole(source))
+    np.testing.assert_array_equal(reasons, np.where(expected, CLOUD, 0))
+    for window in (Window(0, 0, 7, 5), Window(5, 3, 7, 7)):
+        np.testing.assert_array_equal(read_reasons(source, window)[1], reasons[window.slices])
+    assert str(path) in list(file_paths(source))
+    assert not any("clouds are not masked" in n for n in notes_of(source))
+    kept = open_source(str(root), masks=Masks(("saturated",)))
+    assert not read_reasons(kept, whole(kept))[1].any()
+
+
+def test_a_tile_of_old_baseline_without_a_cloud(tmp_path):
+    root = safe.product(tmp_path, "L1C", "02.05")
+    safe.write_clouds(root, "L1C", [])
+    source = open_source(str(root))
+    assert not read_reasons(source, whole(source))[1].any()
+    assert not any("clouds are not masked" in n for n in notes_of(source))
+
+
+@pytest.mark.parametrize(
+    ("rings", "crs", "says"),
+    [
+        (["1 2 3"], "EPSG:32633", "no list of at least four points"),
+        (["1 2 3 4 5 6 x 8"], "EPSG:32633", "no list of at least four points"),
+        ([box(0, 0, 1, 1)], "urn:ogc:def:crs:EPSG:8.7:32634", "EPSG:32634, where the bands"),
+    ],
+)
+def test_damaged_clouds_are_refused(tmp_path, rings, crs, says):
+    root = safe.product(tmp_path, "L1C", "02.05")
+    safe.write_clouds(root, "L1C", [("OPAQUE", rings)], crs)
+    with pytest.raises(SceneError, match=says):
+        open_source(str(root))
+
+
+def test_the_clouds_of_a_real_tile(data):
+    (path,) = (data / "sentinel2_safe_metadata").rglob("MSK_CLOUDS_B00.gml")
+    grid = GeoBox((1830, 1830), Affine(60, 0, 399960, 0, -60, 4200000), "EPSG:32633")
+    container = Container(path.parent, "folder", (path.name,))
+    clouds = read_clouds(container, path.name, grid)
+    assert len(clouds.polygons) == 22
+    area = sum(
+        Polygon(rings[0], rings[1:]).intersection(box_of(*grid.extent.boundingbox)).area
+        for rings in clouds.polygons
+    )
+    codes = clouds.read(Window(0, 0, 1830, 1830))
+    assert set(np.unique(codes)) == {0, CLOUD}
+    assert np.count_nonzero(codes) * 3600 == pytest.approx(area, rel=0.001)

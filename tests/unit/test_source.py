@@ -96,6 +96,28 @@ def test_band_files_make_one_scene_in_their_order(tmp_path):
     assert read_all(source)[:, 0, 0].tolist() == [5, 4]
 
 
+@pytest.mark.parametrize(("size", "shape"), [(None, (4, 6)), (10.0, (8, 12)), (40.0, (2, 3))])
+def test_band_files_of_several_resolutions_meet(tmp_path, size, shape):
+    rng = np.random.default_rng(0)
+    fine, coarse = rng.integers(1, 999, (8, 12), "u2"), rng.integers(1, 999, (4, 6), "u2")
+    fine[0, 0] = 0
+    paths = [
+        write(tmp_path / "B02.tif", fine, pixel=10.0, nodata=0),
+        write(tmp_path / "B11.tif", coarse, pixel=20.0, nodata=0),
+    ]
+    source = open_source(",".join(paths), Input(sensor="sentinel2", resolution=size, scale=0.5))
+    assert [b.name for b in source.bands] == ["B02", "B11"]
+    assert source.grid.shape == shape
+    data = read_all(source)
+    assert np.isnan(data[0, 0, 0])
+    if size is None:
+        parts = fine.reshape(4, 2, 6, 2).mean((1, 3)) / 2
+        np.testing.assert_allclose(data[0].flat[1:], parts.flat[1:], rtol=1e-6)
+        np.testing.assert_array_equal(data[1], coarse / np.float32(2))
+    said = [n for n in notes_of(source) if "B11 are coarser than 10 m" in n]
+    assert len(said) == (size == 10.0)
+
+
 def test_band_files_on_other_grids_are_refused(tmp_path):
     a = write(tmp_path / "a.tif", np.ones((3, 4), "u2"))
     b = write(tmp_path / "b.tif", np.ones((3, 4), "u2"), pixel=15.0)
@@ -220,3 +242,10 @@ def test_a_fourth_band_that_looks_like_alpha_is_a_band(tmp_path):
     data = rng.integers(0, 200, (4, 20, 20)).astype("u1")
     source = open_source(write(tmp_path / "nir.tif", data))
     np.testing.assert_array_equal(read_all(source), data)
+
+
+def test_json_without_its_suffix_is_no_raster(tmp_path):
+    item = tmp_path / "S2A_33TWN_20161202_0_L2A"
+    item.write_text('{"type":"Feature","stac_version":"1.0.0"}')
+    with pytest.raises(SceneError, match=r"name it S2A_33TWN_20161202_0_L2A\.json"):
+        open_source(str(item))

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
-from outcrop.clustering.student import StudentMixture
+from outcrop.clustering.student import StudentMixture, _laid_out
+from outcrop.engine import limited_threads
 from outcrop.errors import InputError
 
 
@@ -88,3 +90,41 @@ def test_whole_rasters_are_what_rows_are(width):
     same = units.ravel() == fitted.predict(flat)
     assert (same | unclear).all()
     np.testing.assert_array_equal(fitted.planes(planes), units)
+
+
+@pytest.mark.parametrize(("columns", "freedom"), [(1, 30.0), (6, 4.0), (10, 1e6)])
+def test_the_compiled_step_is_the_plain_one(columns, freedom):
+    rng = np.random.default_rng()
+    units, n = 5, int(rng.integers(40, 1500))
+    rows = rng.normal(size=(n, columns)) + rng.integers(3, size=(n, 1)) * 3.0
+    model = StudentMixture(units, freedom=freedom)
+    model.means_ = rng.normal(size=(units, columns)).astype(np.float32).astype(np.float64)
+    model.weights_ = rng.dirichlet(np.ones(units))
+    spread = rng.normal(size=(units, columns, columns)) * 0.2 + np.eye(columns)
+    model.factors_ = np.linalg.inv(np.linalg.cholesky(spread @ spread.transpose(0, 2, 1)))
+    model.factors_ = model.factors_.transpose(0, 2, 1)
+
+    log, apart = model._joint(rows)
+    shares = np.exp(log - logsumexp(log, axis=1, keepdims=True))
+    pulls = shares * (freedom + columns) / (freedom + apart)
+    away = rows[:, None] - model.means_
+    first, second = np.triu_indices(columns)
+    products = np.concatenate(
+        [away[..., first] * away[..., second], away, np.ones((n, units, 1))], axis=2
+    )
+
+    likelihood, sums = model._expect(_laid_out(rows, 1e-6))
+    assert likelihood == pytest.approx(logsumexp(log, axis=1).mean(), abs=1e-4)
+    np.testing.assert_allclose(sums.sizes, shares.sum(axis=0), rtol=1e-4, atol=1e-3)
+    expected = np.einsum("nk,nkp->kp", pulls, products)
+    np.testing.assert_allclose(sums.pulled, expected, rtol=1e-4, atol=2e-3)
+
+
+def test_numbers_compared_side_by_side_are_the_same():
+    rows, _ = sheets()
+    found = []
+    for beside in (1, 3):
+        with limited_threads(1, beside=beside):
+            found.append(StudentMixture(max_units=9, random_state=0).fit(rows))
+    assert found[0].selection_ == found[1].selection_
+    np.testing.assert_array_equal(found[0].means_, found[1].means_)

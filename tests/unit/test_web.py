@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import threading
 
 import numpy as np
@@ -17,6 +18,7 @@ need_web()
 from fastapi.testclient import TestClient
 
 from outcrop.web.app import Workbench, create_app
+from outcrop.web.export import _metrics
 from outcrop.web.guard import LARGEST, Guard
 from outcrop.web.imagery import Preparation, write_image
 from outcrop.web.place import Place
@@ -271,6 +273,21 @@ def test_the_export_is_the_edited_map(run, tmp_path):
     assert main(["export", str(run.folder), "-o", str(run.folder)]) == 2
 
 
+def test_a_merged_unit_is_like_nothing_until_it_is_compared(run, tmp_path):
+    for name, keep in (("legend.json", "units"), ("metrics.json", "matches")):
+        facts = json.loads((run.folder / name).read_text())
+        if keep == "units":
+            facts["units"] = [{**u, "matches": {"verdict": "near"}} for u in facts["units"]]
+        else:
+            facts["matches"] = {"units": {str(n): {"verdict": "near"} for n in (1, 2, 3)}}
+        (run.folder / name).write_text(json.dumps(facts))
+    again = open_runs([run.folder])[run.id]
+    edit(client(again, tmp_path), again, op="merge", units=[3], into=1)
+    assert set(_metrics(again, again.edited(), 1)["matches"]["units"]) == {"2"}
+    assert "1 edit of" in _metrics(again, again.edited(), 1)["notes"][0]
+    assert not any("edited by" in note for note in _metrics(again, again.edited(), 0)["notes"])
+
+
 @pytest.mark.parametrize(("path", "body"), [
     ("edits", {"op": "rename", "unit": 99, "name": "x"}),
     ("edits", {"op": "rename"}),
@@ -281,11 +298,18 @@ def test_the_export_is_the_edited_map(run, tmp_path):
     ("look", {}),
     ("look", {"point": [0, "x"]}),
     ("look", {"point": [0, 91]}),
+    ("look", {"point": [float("inf"), 0]}),
+    ("look", {"ring": [[0, 0], [float("nan"), 1], [1, 1]]}),
+    ("edits", {"op": "rename", "unit": float("nan"), "name": "x"}),
+    ("edits", {"op": "rename", "unit": 1, "name": "\ud800"}),
+    ("edits", ["rename"]),
 ])  # fmt: skip
 def test_bad_requests_are_refused_and_nothing_is_written(run, tmp_path, path, body):
     before = (run.folder / "legend.json").read_bytes()
-    answer = client(run, tmp_path).post(f"/api/runs/{run.id}/{path}", json=body)
+    answer = client(run, tmp_path).post(f"/api/runs/{run.id}/{path}", content=json.dumps(body),
+                                        headers={"content-type": "application/json"})  # fmt: skip
     assert answer.status_code == 422
+    assert isinstance(answer.json()["detail"], str), "the page shows it as it is"
     assert (run.folder / "legend.json").read_bytes() == before
 
 
@@ -342,6 +366,22 @@ def test_a_crash_in_the_middle_of_a_save_leaves_the_last_one(run, monkeypatch):
             run.change(lambda _, log: log.add({"op": "rename", "unit": 1, "name": "second"}))
     assert (run.folder / "legend.json").read_bytes() == whole
     assert open_runs([run.folder])[run.id].edited().units[1].name == "first"
+
+
+def test_a_run_that_is_deleted_says_so_and_leaves_the_others_alone(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "other")
+    runs = open_runs([run.folder, tmp_path / "other"])
+    web = TestClient(
+        Guard(create_app(Workbench(runs, "secret", tmp_path)), frozenset({"127.0.0.1"}), "secret"),
+        base_url=f"http://{HOST}", headers=HEADERS,
+    )  # fmt: skip
+    shutil.rmtree(tmp_path / "other")
+    assert [r["id"] for r in web.get("/api/runs").json()["runs"]] == [run.id]
+    for path, body in (("look", {"point": at(run, 9, 9)}), ("export", {}), ("undo", {})):
+        answer = web.post(f"/api/runs/other/{path}", json=body)
+        assert answer.status_code == 422
+        assert "cannot be read" in answer.json()["detail"]
+    assert web.get(f"/api/runs/{run.id}").status_code == 200
 
 
 def test_edits_at_once_are_all_kept(run):

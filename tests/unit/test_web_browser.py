@@ -131,11 +131,25 @@ def test_a_geologists_work(workbench_runs, tmp_path, browser):
         page.keyboard.press("Tab")
         desk.saved("3 edits")
         desk.expect("#units .name small", "sandstone")
+        # What is being typed stays, though the answer to an earlier edit comes meanwhile.
+        page.evaluate(
+            """() => { const ask = window.fetch; window.fetch = async (...all) => {
+            await new Promise(done => setTimeout(done, 700)); window.fetch = ask;
+            return ask(...all); }; }"""
+        )
+        page.locator("#units input[name=age]").fill("lower cretaceous")
+        page.keyboard.press("Tab")
+        page.locator("#units textarea").fill("Ripples, cross-bed")
+        desk.saved("4 edits")
+        page.keyboard.type("ding")
+        assert page.locator("#units textarea").input_value() == "Ripples, cross-bedding"
+        page.keyboard.press("Tab")
+        desk.saved("5 edits")
         desk.shot("named")
 
         page.locator("#units select[name=into]").select_option(label="3 Unit 3")
         page.locator("#units button[name=merge]").click()
-        desk.saved("4 edits")
+        desk.saved("6 edits")
         assert desk.names() == ["Unit 2", "Unit 3"]
         page.locator("#units input[type=checkbox]").first.uncheck()
         page.wait_for_timeout(500)
@@ -144,12 +158,12 @@ def test_a_geologists_work(workbench_runs, tmp_path, browser):
         assert len(desk.tiles("units")) == asked, "colours, merges and toggles need no tiles"
 
         page.click("#undo")
-        desk.saved("3 edits")
+        desk.saved("5 edits")
         assert desk.names() == ["Dakota sandstone", "Unit 2", "Unit 3"]
         page.click("#redo")
-        desk.saved("4 edits")
+        desk.saved("6 edits")
         page.click("#undo")
-        desk.saved("3 edits")
+        desk.saved("5 edits")
 
         page.locator("#units .name", has_text="Unit 2").click()
         page.locator("#units button[name=split]").click()
@@ -157,7 +171,8 @@ def test_a_geologists_work(workbench_runs, tmp_path, browser):
             desk.click_map(*place)
         desk.shot("drawing")
         page.click("#polygon")
-        desk.saved("4 edits")
+        desk.saved("6 edits")
+        assert "Finish" not in page.text_content("#status")
         assert "Unit 4" in desk.names()
         page.wait_for_load_state("networkidle")
         assert len(desk.tiles("units")) > asked, "a split needs tiles"
@@ -169,7 +184,7 @@ def test_a_geologists_work(workbench_runs, tmp_path, browser):
         process, url = serving(run)
         desk.url = url
         desk.open()
-        desk.saved("4 edits")
+        desk.saved("6 edits")
         assert desk.names() == ["Dakota sandstone", "Unit 2", "Unit 3", "Unit 4"]
         desk.shot("reloaded")
 
@@ -193,6 +208,14 @@ def test_a_geologists_work(workbench_runs, tmp_path, browser):
     legend = json.loads((folder / "legend.json").read_text())
     assert set(polygons["name"]) == {u["name"] for u in legend["units"]} == {
         "Dakota sandstone", "Unit 2", "Unit 3", "Unit 4"}  # fmt: skip
+    named = legend["units"][0]
+    assert named["notes"] == "Ripples, cross-bedding"
+    at = "http://resource.geosciml.org/classifier/"
+    assert named["lithology"] == {
+        "id": at + "cgi/lithology/clastic_sandstone",
+        "label": "sandstone",
+    }
+    assert named["age"] == {"id": at + "ics/ischart/LowerCretaceous", "label": "Lower Cretaceous"}
     assert {u["number"]: u["pixels"] for u in legend["units"]} == {
         n: int((labels == n).sum()) for n in (1, 2, 3, 4)}  # fmt: skip
 
@@ -216,6 +239,29 @@ def test_nothing_outside_is_asked_for(workbench_runs, browser):
         assert not desk.wrong
     finally:
         process.terminate()
+        process.wait()
+
+
+def test_what_another_tab_did_is_seen_and_a_dead_server_is_told(workbench_runs, tmp_path, browser):
+    run = tmp_path / "out"
+    shutil.copytree(workbench_runs[1], run)
+    process, url = serving(run)
+    try:
+        one, other = Desk(browser, url), Desk(browser, url)
+        other.page.locator("#units .name").first.click()
+        other.page.locator("#units input[name=name]").fill("Marl")
+        other.page.keyboard.press("Enter")
+        other.saved("1 edit,")
+        one.page.evaluate("window.dispatchEvent(new Event('focus'))")
+        one.saved("1 edit,")
+        assert one.names()[0] == "Marl"
+        process.kill()
+        process.wait()
+        one.page.click("#undo")
+        one.expect("#status.bad", "nothing was changed")
+        assert one.names()[0] == "Marl"
+    finally:
+        process.kill()
         process.wait()
 
 
@@ -248,7 +294,8 @@ def test_keyboard_and_a_phones_width(workbench_runs, browser):
         page.check("#numbers")
         page.wait_for_timeout(500)
         desk.shot("patterns")
-        assert "background-image" in page.locator(".swatch").nth(1).get_attribute("style")
+        drawn = page.locator(".swatch").nth(1).evaluate("e => getComputedStyle(e).backgroundImage")
+        assert drawn.startswith('url("data:image/svg+xml'), "the legend has the map's hatch"
         assert not desk.wrong
     finally:
         process.terminate()

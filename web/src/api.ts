@@ -68,6 +68,7 @@ export interface Look {
   spectrum?: number[] | null;
   sd?: number[] | null;
   confidence?: number | null;
+  unlike?: boolean;
   library: Match[];
 }
 
@@ -82,13 +83,21 @@ async function answer<T>(response: Response): Promise<T> {
   throw new Error(typeof body.detail === "string" ? body.detail : `the server answered ${response.status}`);
 }
 
+async function ask(path: string, how?: RequestInit): Promise<Response> {
+  try {
+    return await fetch(path, how);
+  } catch {
+    throw new Error("The workbench does not answer, and nothing was changed. Start `outcrop serve` again and load this page anew.");
+  }
+}
+
 async function get<T>(path: string): Promise<T> {
-  return answer<T>(await fetch(path));
+  return answer<T>(await ask(path));
 }
 
 async function post<T>(path: string, body: unknown = {}): Promise<T> {
   return answer<T>(
-    await fetch(path, {
+    await ask(path, {
       method: "POST",
       headers: { "content-type": "application/json", "x-outcrop-token": token },
       body: JSON.stringify(body),

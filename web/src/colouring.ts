@@ -98,42 +98,59 @@ function paintUnits(labels: Uint8Array, drawing: Drawing): OffscreenCanvas {
   return canvas;
 }
 
-/** Write a unit's number where it fills the place of the text: names that need no colour. */
+/** Numbers stand this far apart, and only where a unit fills a square of this side. */
+const APART = 56;
+const ROOM = 15;
+
+/** Write a unit's number in the middle of the largest squares that it fills. */
 function writeNumbers(context: OffscreenCanvasRenderingContext2D, units: Uint8Array): void {
-  const cell = 64;
   context.font = "600 13px system-ui, sans-serif";
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.lineWidth = 3;
-  for (let y = cell / 2; y < SIZE; y += cell) {
-    for (let x = cell / 2; x < SIZE; x += cell) {
-      const unit = units[y * SIZE + x]!;
-      if (!unit || !filled(units, unit, x, y)) continue;
-      context.strokeStyle = "rgba(255,255,255,.85)";
-      context.fillStyle = "#1c1b19";
-      context.strokeText(String(unit), x, y);
-      context.fillText(String(unit), x, y);
-    }
+  context.strokeStyle = "rgba(255,255,255,.85)";
+  context.fillStyle = "#1c1b19";
+  for (const [unit, x, y] of placesOf(units)) {
+    context.strokeText(String(unit), x, y);
+    context.fillText(String(unit), x, y);
   }
 }
 
-function filled(units: Uint8Array, unit: number, x: number, y: number): boolean {
-  for (let j = y - 8; j <= y + 8; j += 4) {
-    for (let i = x - 11; i <= x + 11; i += 4) {
-      if (units[j * SIZE + i] !== unit) return false;
+/** Return unit, x and y of each number: the roomiest places first, none too near to another. */
+export function placesOf(units: Uint8Array): [number, number, number][] {
+  // Side of the largest square of one unit that ends at a pixel; the largest of each cell and unit is kept.
+  const side = new Uint16Array(SIZE * SIZE);
+  const best = new Map<number, [number, number, number, number]>();
+  for (let i = 0; i < units.length; i++) {
+    const unit = units[i]!;
+    const [x, y] = [i % SIZE, (i / SIZE) | 0];
+    side[i] = 1;
+    if (!unit) continue;
+    if (x && y && units[i - 1] === unit && units[i - SIZE] === unit && units[i - SIZE - 1] === unit) {
+      side[i] = 1 + Math.min(side[i - 1]!, side[i - SIZE]!, side[i - SIZE - 1]!);
     }
+    const size = side[i]!;
+    if (size < ROOM) continue;
+    const cell = (unit << 8) | ((y >> 6) << 4) | (x >> 6);
+    if (size > (best.get(cell)?.[0] ?? 0)) best.set(cell, [size, unit, x - (size >> 1), y - (size >> 1)]);
   }
-  return true;
+  const places: [number, number, number][] = [];
+  for (const [, unit, x, y] of [...best.values()].sort((a, b) => b[0] - a[0])) {
+    const clear = places.every(([other, u, v]) => Math.hypot(u - x, v - y) > (other === unit ? APART : APART / 2));
+    if (clear) places.push([unit, x, y]);
+  }
+  return places;
 }
 
-/** The less sure, the whiter: 100 % is clear, 0 % is covered. */
+/** The less sure, the whiter: 100 % is clear. What is unlike any unit (0) has a colour of its own. */
 function paintVeil(values: Uint8Array): OffscreenCanvas {
   const canvas = new OffscreenCanvas(SIZE, SIZE);
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(SIZE, SIZE);
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    if (value <= 100) image.data.set([255, 255, 255, Math.round((100 - value) * 2.55)], 4 * i);
+    if (value === 0) image.data.set([0, 179, 179, 255], 4 * i);
+    else if (value <= 100) image.data.set([255, 255, 255, Math.round((100 - value) * 2.55)], 4 * i);
   }
   context.putImageData(image, 0, 0);
   return canvas;

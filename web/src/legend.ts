@@ -3,6 +3,7 @@
 import type { State, Unit } from "./api";
 import { inked } from "./colouring";
 import { escape } from "./spectrum";
+import { termOf } from "./terms";
 
 export interface Acts {
   choose: (unit: number) => void;
@@ -22,8 +23,8 @@ function hatch(pattern: number): string {
   if (!pattern) return "";
   const squares: string[] = [];
   for (let y = 0; y < 8; y++) for (let x = 0; x < 8; x++) if (inked(pattern, x, y)) squares.push(`M${x} ${y}h1v1h-1z`);
-  const svg = `<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'><path fill='#000' fill-opacity='.5' d='${squares.join("")}'/></svg>`;
-  return `background-image:url("data:image/svg+xml,${encodeURIComponent(svg)}")`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><path fill="#000" fill-opacity=".5" d="${squares.join("")}"/></svg>`;
+  return `background-image:url(data:image/svg+xml,${encodeURIComponent(svg)})`;
 }
 
 export class Legend {
@@ -33,10 +34,20 @@ export class Legend {
   draw(state: State, chosen: number | null, off: Set<number>, patterns: Map<number, number> | null): void {
     const active = document.activeElement;
     const focused = this.list.contains(active) ? active?.getAttribute("data-key") : null;
-    this.list.replaceChildren(
-      ...state.units.map((unit) => this.row(unit, state, chosen === unit.number, off.has(unit.number), patterns?.get(unit.number) ?? 0)),
-    );
-    if (focused) this.list.querySelector<HTMLElement>(`[data-key="${focused}"]`)?.focus();
+    const typed = focused && active?.matches("textarea, input:not([type=checkbox]):not([type=color])");
+    const kept = typed ? active!.closest("li") : null;
+    for (const row of [...this.list.children]) if (row !== kept) row.remove();
+    let before: Element | null = kept?.querySelector(`#form-${chosen}`) ? kept : null;
+    if (!before) kept?.remove();
+    for (const unit of state.units) {
+      const n = unit.number;
+      const row = this.row(unit, state, chosen === n, off.has(n), patterns?.get(n) ?? 0);
+      if (before && n === chosen) {
+        before.querySelector(".row")!.replaceWith(row.querySelector(".row")!);
+        before = null;
+      } else this.list.insertBefore(row, before);
+    }
+    if (focused && document.activeElement !== active) this.list.querySelector<HTMLElement>(`[data-key="${focused}"]`)?.focus();
   }
 
   private row(unit: Unit, state: State, open: boolean, off: boolean, pattern: number): HTMLLIElement {
@@ -47,7 +58,7 @@ export class Legend {
     row.innerHTML = `
       <div class="row">
         <input type="checkbox" data-key="t${n}" aria-label="Show ${escape(unit.name)}" ${off || unit.hidden ? "" : "checked"} ${unit.hidden ? "disabled" : ""}>
-        <span class="swatch" style='background-color:${unit.colour};${hatch(pattern)}'><b>${n}</b></span>
+        <span class="swatch" style="background-color:${unit.colour};${hatch(pattern)}"><b>${n}</b></span>
         <button class="name" data-key="n${n}" aria-expanded="${open}" aria-controls="form-${n}">
           <span>${escape(unit.name)}</span><small>${unit.hidden ? "hidden" : escape(said)}</small>
         </button>
@@ -69,9 +80,9 @@ export class Legend {
     form.innerHTML = `
       <div class="two">${field("name", "Name", unit.name, "required maxlength=200 autocomplete=off")}
         <label>Colour<input type="color" data-key="colour${n}" name="colour" value="${unit.colour}"></label></div>
-      <div class="two">${field("lithology", "Lithology", unit.lithology.label, "maxlength=200")}${field("age", "Age", unit.age.label, "maxlength=200")}</div>
+      <div class="two">${field("lithology", "Lithology", unit.lithology.label, "maxlength=200 list=terms-lithology autocomplete=off")}${field("age", "Age", unit.age.label, "maxlength=200 list=terms-age autocomplete=off")}</div>
       <div class="two">${field("order", "Order (1 youngest)", unit.order === null ? "" : String(unit.order), "type=number min=1 max=9999 step=1")}
-        ${field("confidence", "Confidence", unit.confidence, 'maxlength=200')}</div>
+        ${field("confidence", "How sure you are", unit.confidence, 'maxlength=200')}</div>
       <label>Notes<textarea data-key="notes${n}" name="notes" rows="2" maxlength="20000">${escape(unit.notes)}</textarea></label>
       <div class="acts">
         <label class="inline">Merge into <select name="into" data-key="into${n}" ${others.length ? "" : "disabled"}><option value="">choose…</option>${others.map((u) => `<option value="${u.number}">${u.number} ${escape(u.name)}</option>`).join("")}</select></label>
@@ -106,7 +117,7 @@ export class Legend {
     else if (name === "lithology" || name === "age") {
       // Another word is another term: the address of the old one would be wrong.
       const old = unit[name];
-      this.acts.edit({ op: "describe", unit: n, [name]: { id: value === old.label ? old.id : "", label: value } });
+      this.acts.edit({ op: "describe", unit: n, [name]: value === old.label ? old : termOf(name, value) });
     } else this.acts.edit({ op: "describe", unit: n, [name]: value });
   }
 }

@@ -4,6 +4,7 @@ import { api, type Corner, type Imagery, type Look, type Run, type Start, type S
 import { PATTERNS, install, rgb, setDrawing } from "./colouring";
 import { Legend, area } from "./legend";
 import { chart, escape, linesOf } from "./spectrum";
+import { addLists } from "./terms";
 import { View, link, type Looks } from "./view";
 
 const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -64,6 +65,9 @@ class Workbench {
       this.draw();
     });
     document.addEventListener("keydown", (event) => this.key(event));
+    // What another tab, or `outcrop` itself, did meanwhile.
+    document.addEventListener("visibilitychange", () => void this.catchUp());
+    window.addEventListener("focus", () => void this.catchUp());
     for (const pop of document.querySelectorAll<HTMLDetailsElement>(".pop")) {
       pop.addEventListener("toggle", () => {
         if (pop.open) for (const other of document.querySelectorAll<HTMLDetailsElement>(".pop")) if (other !== pop) other.open = false;
@@ -81,7 +85,10 @@ class Workbench {
     const typing = (event.target as HTMLElement).closest("input:not([type=checkbox]):not([type=range]), textarea, select");
     if (event.key === "Escape") {
       for (const pop of document.querySelectorAll<HTMLDetailsElement>(".pop[open]")) pop.open = false;
-      if (this.drawing) this.cancelDrawing();
+      if (this.drawing) {
+        this.cancelDrawing();
+        this.say("");
+      }
     }
     if (typing || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
     event.preventDefault();
@@ -183,6 +190,9 @@ class Workbench {
       if (!shown.includes(one) && one.view) one.view.element.remove();
     }
     box.dataset["count"] = String(shown.length);
+    requestAnimationFrame(() => {
+      for (const one of shown) one.view?.element.classList.toggle("active", shown.length > 1 && one === this.active);
+    });
     const fresh: View[] = [];
     for (const one of shown) {
       if (!one.view) {
@@ -211,7 +221,10 @@ class Workbench {
     if (!next || next === this.active) return;
     this.active = next;
     this.chosen = this.look = null;
-    if (this.drawing) this.cancelDrawing();
+    if (this.drawing) {
+      this.cancelDrawing();
+      this.say("");
+    }
     find<HTMLSelectElement>("run").value = id;
     this.showViews();
     this.draw();
@@ -234,12 +247,10 @@ class Workbench {
   }
 
   private draw(): void {
-    const { run, state, off, view } = this.active;
+    const { run, state, off } = this.active;
     for (const one of this.open.values()) {
       this.colour(one);
-      one.view?.element.classList.toggle("active", this.beside && one === this.active);
     }
-    void view;
     this.legend.draw(state, this.chosen, off, this.patternsOf(this.active));
     find("run-title").textContent = `${run.title === run.scene ? "" : `${run.title} · `}${run.scene}${run.crs ? ` · ${run.crs}` : " · rows and columns"}`;
     const report = find<HTMLAnchorElement>("report");
@@ -271,8 +282,15 @@ class Workbench {
     this.draw();
   }
 
-  private async edit(change: (id: string) => Promise<State>, words = "Saved"): Promise<void> {
+  /** Edits go out one after the other, so that they are undone in the order in which they were made. */
+  private edit(change: (id: string) => Promise<State>, words = "Saved"): Promise<void> {
     const one = this.active;
+    this.queue = this.queue.then(() => this.send(one, change, words));
+    return this.queue;
+  }
+  private queue: Promise<void> = Promise.resolve();
+
+  private async send(one: Open, change: (id: string) => Promise<State>, words: string): Promise<void> {
     try {
       one.state = await change(one.run.id);
       if (one.state.new) this.chosen = one.state.new;
@@ -285,6 +303,24 @@ class Workbench {
     }
     this.draw();
     this.showLook();
+  }
+
+  /** Take over edits that were made elsewhere; never while something is being typed or drawn. */
+  private async catchUp(): Promise<void> {
+    if (document.hidden || this.drawing || document.activeElement?.closest("#units form")) return;
+    for (const one of this.open.values()) {
+      try {
+        const { imagery, ...state } = await api.state(one.run.id);
+        if (JSON.stringify(state) === JSON.stringify(one.state)) continue;
+        one.state = state;
+        one.imagery = imagery;
+        if (one === this.active && this.chosen !== null && !this.unit(this.chosen)) this.chosen = null;
+        this.draw();
+        this.showLook();
+      } catch (error) {
+        this.say(error instanceof Error ? error.message : String(error), true);
+      }
+    }
   }
 
   private clicked(at: Corner): void {
@@ -335,6 +371,7 @@ class Workbench {
       return;
     }
     this.cancelDrawing();
+    this.say("");
     if (unit === null) void this.lookUp(() => api.lookIn(this.active.run.id, ring), null, ring);
     else void this.edit((id) => api.split(id, unit, ring), "Split off");
   }
@@ -359,10 +396,10 @@ class Workbench {
         facts.push(["Units", (look.units ?? []).slice(0, 4).map((u) => `${u.unit} ${this.unit(u.unit)?.name ?? ""} ${((100 * u.pixels) / total).toFixed(0)} %`).join(", ") || "no data"]);
         facts.push(["Size", area({ area: look.area ?? null, pixels: look.pixels ?? 0 })]);
       }
-      if (look.confidence !== null && look.confidence !== undefined) facts.push(["Confidence", `${look.confidence.toFixed(0)} %`]);
+      if (look.confidence !== null && look.confidence !== undefined) facts.push(["Confidence", look.unlike ? "unlike any unit" : `${look.confidence.toFixed(0)} %`]);
       if (look.crs) facts.push([`${run.crs}${at}`, look.crs.map((v) => (Math.abs(v) > 1000 ? v.toFixed(1) : v.toFixed(6))).join(", ")]);
       if (look.degrees) facts.push([`Degrees${at}`, `${Math.abs(look.degrees[1]).toFixed(6)}° ${look.degrees[1] < 0 ? "S" : "N"}, ${Math.abs(look.degrees[0]).toFixed(6)}° ${look.degrees[0] < 0 ? "W" : "E"}`]);
-      if (look.kind === "point") facts.push(["Row, column", `${look.row}, ${look.column}`]);
+      if (look.row !== undefined) facts.push(["Row, column", `${look.row}, ${look.column}`]);
       if (look.spectrum === undefined && !look.outside) facts.push(["Spectrum", said(this.active.imagery) || "no data"]);
     } else if (shown) facts.push(["Unit", `${shown.number} ${shown.name}`], ["Size", area(shown)]);
     if (look || shown) {
@@ -424,6 +461,7 @@ function said(imagery: Imagery): string {
 
 async function begin(): Promise<void> {
   install();
+  addLists();
   const start = await api.start();
   const opened = await Promise.all(
     start.runs.map(async (run): Promise<Open> => {
@@ -431,6 +469,7 @@ async function begin(): Promise<void> {
       return { run, state, off: new Set(), view: null, imagery };
     }),
   );
+  if (!opened.length) throw new Error("The runs that were opened are no longer there: put their folders back, or start the workbench anew");
   new Workbench(start, opened);
   document.body.dataset["ready"] = "yes";
 }

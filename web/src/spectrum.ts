@@ -11,9 +11,9 @@ export interface Line {
   width?: number;
 }
 
-const WIDTH = 560;
-const HEIGHT = 220;
-const EDGE = { left: 52, right: 10, top: 10, bottom: 34 };
+const WIDTH = 460;
+const HEIGHT = 224;
+const EDGE = { left: 48, right: 14, top: 10, bottom: 40 };
 
 const short = (v: number): string => (Math.abs(v) >= 1000 ? v.toFixed(0) : String(Number(v.toPrecision(3))));
 
@@ -84,9 +84,9 @@ export function chart(bands: Band[], lines: Line[], quantity: string): string {
   order.forEach((i, k) => {
     if (k % step || x(xs[i]!) - last < 34) return;
     last = x(xs[i]!);
-    parts.push(`<text class="tick" x="${last}" y="${HEIGHT - 18}" text-anchor="middle">${by ? xs[i]!.toFixed(2) : escape(bands[i]!.name)}</text>`);
+    parts.push(`<text class="tick" x="${last}" y="${HEIGHT - 23}" text-anchor="middle">${by ? xs[i]!.toFixed(2) : escape(bands[i]!.name)}</text>`);
   });
-  parts.push(`<text class="tick" x="${(WIDTH + EDGE.left) / 2}" y="${HEIGHT - 3}" text-anchor="middle">${by ? "wavelength (µm)" : "band"} · ${escape(quantity)}</text>`);
+  parts.push(`<text class="tick" x="${(WIDTH + EDGE.left) / 2}" y="${HEIGHT - 5}" text-anchor="middle">${by ? "wavelength (µm)" : "band"} · ${escape(quantity)}</text>`);
   for (const line of lines) {
     if (line.sd?.length) {
       const up = line.values.map((v, i) => (v === null ? null : v + line.sd![i]!));

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin, clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from outcrop.clustering import selection
@@ -17,6 +16,8 @@ from outcrop.errors import InputError
 from outcrop.estimator import Estimator, in_batches
 
 Rows = NDArray[np.float32]
+#: Part of a unit's pixels, by its distribution, that its ellipsoid holds.
+WITHIN = 0.999
 
 
 class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
@@ -24,8 +25,8 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
 
     A subclass takes the parameters named here and defines ``_train(rows, n_units, seed)``,
     ``_unit(batch)`` (the 0-based unit of each row of a batch, ties to the lowest),
-    ``_evidence(batch)`` (what speaks for each unit, as a log likelihood), ``_inertia(rows)``
-    and, for mixtures, ``_bic(rows)``.
+    ``_evidence(batch)`` (what speaks for each unit, as a log likelihood), ``_outside(batch)``
+    (see `outside`), ``_inertia(rows)`` and, for mixtures, ``_bic(rows)``.
     """
 
     _facts: ClassVar[tuple[str, ...]] = ("n_features_in_", "n_units_", "n_iter_", "selection_")
@@ -87,6 +88,15 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         rows = validate_data(self, X, dtype=np.float32, reset=False)
         return in_batches(self._relative_evidence, rows, self.n_units_)
 
+    def outside(self, X: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which rows lie outside every unit's ellipsoid of `WITHIN` of its pixels, (n,).
+
+        Of the distribution that was fitted: what lies there is like no unit.
+        """
+        check_is_fitted(self, "n_units_")
+        rows = validate_data(self, X, dtype=np.float32, reset=False)
+        return in_batches(self._outside, rows, 0, np.bool_)
+
     def _relative_evidence(self, batch: Rows) -> NDArray[np.float64]:
         """About each row's largest: in float32 the differences keep their digits."""
         log = self._evidence(batch)
@@ -99,6 +109,9 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _unit(self, batch: Rows) -> NDArray[np.intp]:
+        raise NotImplementedError
+
+    def _outside(self, batch: Rows) -> NDArray[np.bool_]:
         raise NotImplementedError
 
     def _inertia(self, rows: Rows) -> float:
@@ -146,10 +159,7 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
     def _trained(self, rows: Rows, n_units: int, seed: int) -> Self:
         """Return another of the same parameters with so many units."""
         other: Self = clone(self)
-        with warnings.catch_warnings():
-            # One of many candidates that stops a little early is no news to the user.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            other._train(rows, n_units, seed)
+        other._train(rows, n_units, seed)
         return other
 
     def _candidate(self, rows: Rows) -> Candidate:

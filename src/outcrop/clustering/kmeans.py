@@ -7,8 +7,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import sklearn.cluster
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
-from outcrop.clustering.base import Clusterer, Rows
+from outcrop.clustering.base import WITHIN, Clusterer, Rows
+from outcrop.rowwise import times
 
 
 class KMeans(Clusterer):
@@ -80,6 +82,10 @@ class KMeans(Clusterer):
     def _evidence(self, batch: Rows) -> NDArray[np.float64]:
         return np.asarray(_distances(batch, self.cluster_centers_) / (-2.0 * self.variance_))
 
+    def _outside(self, batch: Rows) -> NDArray[np.bool_]:
+        apart = np.square(batch - self.cluster_centers_[self._unit(batch)]).sum(axis=1)
+        return np.asarray(apart > chi2.ppf(WITHIN, batch.shape[1]) * self.variance_)
+
     def _inertia(self, rows: Rows) -> float:
         return inertia(rows, self.cluster_centers_[self._assign(rows)])
 
@@ -100,7 +106,7 @@ def _distances(batch: Rows, centers: Rows) -> Rows:
     origin = centers.mean(axis=0)
     moved = centers - origin
     # |x - c|² less |x|², which is the same for every centre.
-    return np.asarray((moved * moved).sum(axis=1) - 2 * ((batch - origin) @ moved.T))
+    return np.asarray((moved * moved).sum(axis=1) - 2 * times(batch - origin, moved.T))
 
 
 def inertia(rows: Rows, centers: Rows) -> float:

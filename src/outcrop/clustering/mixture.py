@@ -8,11 +8,13 @@ import numpy as np
 import sklearn.mixture
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, softmax
+from scipy.stats import chi2
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from outcrop.clustering.base import Clusterer, Rows
+from outcrop.clustering.base import WITHIN, Clusterer, Rows
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
 from outcrop.estimator import in_batches
+from outcrop.rowwise import times
 
 Doubles = NDArray[np.float64]
 
@@ -124,6 +126,13 @@ class Mixture(Clusterer):
     def _unit(self, batch: Rows) -> NDArray[np.intp]:
         return np.asarray(self._log_density(batch).argmax(axis=1))
 
+    def _outside(self, batch: Rows) -> NDArray[np.bool_]:
+        nearest_of_all = np.full(len(batch), np.inf)
+        for mean, factor in zip(self.means_, self.precisions_cholesky_, strict=True):
+            apart = np.square((batch - mean) @ factor).sum(axis=1)
+            np.minimum(nearest_of_all, apart, out=nearest_of_all)
+        return np.asarray(nearest_of_all > chi2.ppf(WITHIN, batch.shape[1]))
+
     def _log_density(self, batch: Rows) -> Doubles:
         """Return the weighted log density of each unit, but for a constant, shape (n, units)."""
         # In float64: a narrow component magnifies distances a thousandfold before they are squared.
@@ -131,7 +140,7 @@ class Mixture(Clusterer):
         for unit, (mean, factor) in enumerate(
             zip(self.means_, self.precisions_cholesky_, strict=True)
         ):
-            scaled = (batch - mean) @ factor
+            scaled = times(batch - mean, factor)
             log[:, unit] = -0.5 * (scaled * scaled).sum(axis=1) + np.log(np.diag(factor)).sum()
         with np.errstate(divide="ignore"):  # the weight of a component may vanish
             log += np.log(self.weights_)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, pairwise_distances
 
+from outcrop.engine import side_by_side
 from outcrop.errors import InputError
 
 MIN_UNITS, MAX_UNITS = 2, 254
@@ -182,9 +185,9 @@ def select(
         ``k`` (the candidates), a list for each of `SCORES` (None for what the clusterer has
         not), ``chosen`` and ``rule``.
     """
-    candidates = _until_worse(cluster, numbers)
-    numbers = numbers[: len(candidates)]
-    curves = _curves(numbers, [sample.score(candidate) for candidate in candidates])
+    scored = _until_worse(sample, cluster, numbers)
+    numbers = numbers[: len(scored)]
+    curves = _curves(numbers, scored)
     if curves["net_likelihood"] is not None:
         net = [-np.inf if v is None else v for v in curves["net_likelihood"]]
         rule = "held-out likelihood, less the price of a unit"
@@ -196,15 +199,23 @@ def select(
     return {**curves, "chosen": chosen, "rule": rule}
 
 
-def _until_worse(cluster: Callable[[int], Candidate], numbers: Sequence[int]) -> list[Candidate]:
-    """Cluster into each number, until the net likelihood has gone down for long."""
-    candidates: list[Candidate] = []
-    for number in numbers:
-        candidates.append(cluster(number))
-        net = [c.net_likelihood for c in candidates if c.net_likelihood is not None]
-        if net and len(net) - 1 - int(np.argmax(net)) >= PATIENCE:
-            break
-    return candidates
+def _until_worse(
+    sample: Subsample, cluster: Callable[[int], Candidate], numbers: Sequence[int]
+) -> list[dict[str, float | None]]:
+    """Score each number, until the net likelihood has gone down for long."""
+    scored: list[dict[str, float | None]] = []
+    with (
+        warnings.catch_warnings(),
+        closing(side_by_side(lambda number: sample.score(cluster(number)), numbers)) as scores,
+    ):
+        # One of many candidates that stops a little early is no news to the user.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for score in scores:
+            scored.append(score)
+            net = [s["net_likelihood"] for s in scored if s["net_likelihood"] is not None]
+            if net and len(net) - 1 - int(np.argmax(net)) >= PATIENCE:
+                break
+    return scored
 
 
 def given(sample: Subsample, n_units: int, candidate: Candidate) -> dict[str, Any]:

@@ -2,51 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
+from scipy.stats import f as f_distribution
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import check_is_fitted
 
 from outcrop.clustering import student_kernels as kernels
-from outcrop.clustering.base import Clusterer, Rows
+from outcrop.clustering.base import WITHIN, Clusterer, Rows
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
 from outcrop.clustering.selection import Candidate, Subsample, distinct_rows
 from outcrop.errors import InputError
 from outcrop.estimator import in_batches
+from outcrop.rowwise import times
 
 Doubles = NDArray[np.float64]
-#: Numbers that are multiplied at once: a part of the rows that stays in the cache.
-PRODUCTS = 1 << 18
 
 
 class _Sums(NamedTuple):
-    """Of the rows' shares in each unit (k,), and of their pulls on it times `_products` (k, p)."""
+    """Of rows' shares in each unit (k,), and of their pulls on it (k, p); see `kernels.expect`."""
 
     sizes: Doubles
     pulled: Doubles
 
 
-def _products(rows: Doubles) -> Iterator[Doubles]:
-    """Yield, for parts of the rows, the products of each two columns, the columns, and 1."""
+class _Rows(NamedTuple):
+    """Rows as the kernel takes them, which of them count, and the least variance of a column."""
+
+    columns: Rows
+    known: Rows
+    n: int
+    least: float
+
+
+def _laid_out(rows: Doubles, reg: float) -> _Rows:
+    columns = np.zeros((rows.shape[1], kernels.PART * -(-len(rows) // kernels.PART)), np.float32)
+    columns[:, : len(rows)] = rows.T
+    known = (np.arange(columns.shape[1]) < len(rows)).astype(np.float32)
+    least = max(reg * float(rows.var(axis=0).mean()), 1e-30)
+    return _Rows(columns, known, len(rows), least)
+
+
+def _started(rows: Doubles, labels: NDArray[Any], means: Doubles) -> _Sums:
+    """Return the sums of rows that belong to one unit each, about these means."""
     first, second = np.triu_indices(rows.shape[1])
-    step = max(1, PRODUCTS // (len(first) + rows.shape[1] + 1))
-    for start in range(0, len(rows), step):
-        part = rows[start : start + step]
-        yield np.hstack([part[:, first] * part[:, second], part, np.ones((len(part), 1))])
-
-
-def _started(rows: Doubles, labels: NDArray[Any], n_units: int) -> _Sums:
-    """Return the sums of rows that belong to one unit each."""
-    pulled, start = 0.0, 0
-    for products in _products(rows):
-        shares = np.eye(n_units)[labels[start : start + len(products)]]
-        pulled = pulled + shares.T @ products
-        start += len(products)
-    return _Sums(np.bincount(labels, minlength=n_units).astype(np.float64), np.asarray(pulled))
+    pulled = []
+    for unit, mean in enumerate(means):
+        away = rows[labels == unit] - mean
+        products = (away.T @ away)[first, second]
+        pulled.append(np.concatenate([products, away.sum(axis=0), [len(away)]]))
+    sizes = np.bincount(labels, minlength=len(means))
+    return _Sums(sizes.astype(np.float64), np.array(pulled))
 
 
 class StudentMixture(Clusterer):
@@ -159,70 +168,50 @@ class StudentMixture(Clusterer):
             rows = few if len(np.unique(few, axis=0)) >= n_units else rows
         start = lloyd(rows, n_units, seed, n_init=self.n_init)
         self.start_centers_ = start.cluster_centers_
-        # About their mean, for the squares' differences to keep their digits.
+        # About their mean, for float32 to keep their digits.
         origin = rows.mean(axis=0, dtype=np.float64)
         centred = rows - origin
+        laid_out = _laid_out(centred, self.reg)
         self.means_ = np.asarray(start.cluster_centers_, np.float64) - origin
-        self._maximise(_started(centred, start.labels_, n_units), centred)
+        self._maximise(_started(centred, start.labels_, self.means_), laid_out)
         before = -np.inf
         for self.n_iter_ in range(1, self.max_iter + 1):  # noqa: B020
-            likelihood, sums = self._expect(centred)
+            likelihood, sums = self._expect(laid_out)
             if likelihood - before < self.tol:
                 break
             before = likelihood
-            self._maximise(sums, centred)
+            self._maximise(sums, laid_out)
         self.means_ = self.means_ + origin
 
-    def _expect(self, rows: Doubles) -> tuple[float, _Sums]:
-        """Return the mean log likelihood, and the sums that the next step needs.
+    def _expect(self, rows: _Rows) -> tuple[float, _Sums]:
+        """Return the mean log likelihood, and the sums that the next step needs."""
+        units, d = self.means_.shape
+        self.means_ = self.means_.astype(np.float32).astype(np.float64)  # what sums are about
+        sums = _Sums(np.zeros(units), np.zeros((units, d * (d + 1) // 2 + d + 1)))
+        likelihood = kernels.expect(
+            rows.columns, rows.known, self.means_.astype(np.float32),
+            self.factors_.astype(np.float32), self._levels().astype(np.float32),
+            np.float32(self.freedom), np.float32((self.freedom + d) / 2), *sums,
+        )  # fmt: skip
+        return likelihood / rows.n, sums
 
-        A squared distance is linear in the products of a row's columns, and so are the sums:
-        both are one matrix product for all units.
-        """
-        d = rows.shape[1]
-        first, second = np.triu_indices(d)
-        shapes = self.factors_ @ self.factors_.transpose(0, 2, 1)
-        table = np.hstack(
-            [
-                shapes[:, first, second] * np.where(first == second, 1.0, 2.0),
-                -2 * np.einsum("kij,kj->ki", shapes, self.means_),
-                np.einsum("kij,ki,kj->k", shapes, self.means_, self.means_)[:, None],
-            ]
-        )
-        levels, power = self._levels(), (self.freedom + d) / 2
-        total, sizes, pulled = 0.0, np.zeros(len(table)), np.zeros(table.shape)
-        for products in _products(rows):
-            apart = np.maximum(products @ table.T, 0.0)
-            log = levels - power * np.log1p(apart / self.freedom)
-            most = log.max(axis=1, keepdims=True)
-            shares = np.exp(log - most)
-            sums = shares.sum(axis=1, keepdims=True)
-            total += float((most + np.log(sums)).sum())
-            shares /= sums
-            sizes += shares.sum(axis=0)
-            pulled += (shares * ((self.freedom + d) / (self.freedom + apart))).T @ products
-        return total / len(rows), _Sums(sizes, pulled)
-
-    def _maximise(self, sums: _Sums, rows: Doubles) -> None:
-        """Set weights, means and factors from the sums over the rows."""
-        d = rows.shape[1]
+    def _maximise(self, sums: _Sums, rows: _Rows) -> None:
+        """Set weights, means and factors from sums about the present means."""
+        d = len(rows.columns)
         first, second = np.triu_indices(d)
         sizes, pull = sums.sizes, sums.pulled[:, -1]
-        squares, linear = sums.pulled[:, : len(first)], sums.pulled[:, len(first) : -1]
+        about, linear = sums.pulled[:, : len(first)], sums.pulled[:, len(first) : -1]
         held = pull > 1e-8  # a unit that no row pulls on keeps its mean
-        self.means_ = np.where(
-            held[:, None], linear / np.where(held, pull, 1)[:, None], self.means_
+        moved = np.where(held[:, None], linear / np.where(held, pull, 1)[:, None], 0.0)
+        self.means_ = self.means_ + moved
+        scatter = np.empty((len(moved), d, d))
+        scatter[:, first, second] = scatter[:, second, first] = (
+            about - pull[:, None] * moved[:, first] * moved[:, second]
         )
-        mean = self.means_
-        about = squares - (linear[:, first] * mean[:, second] + mean[:, first] * linear[:, second])
-        about += pull[:, None] * mean[:, first] * mean[:, second]
-        scatter = np.empty((len(mean), d, d))
-        scatter[:, first, second] = scatter[:, second, first] = about
-        prior = self.pooling * len(rows) / len(sizes)
-        pooled = scatter.sum(axis=0) / len(rows)
+        prior = self.pooling * rows.n / len(sizes)
+        pooled = scatter.sum(axis=0) / rows.n
         scales = (scatter + prior * pooled) / np.maximum(sizes + prior, 1e-8)[:, None, None]
-        least = self.reg * float(rows.var(axis=0).mean())
-        scales += max(least, 1e-30) * np.eye(d)
+        scales += rows.least * np.eye(d)
         self.factors_ = np.linalg.inv(np.linalg.cholesky(scales)).transpose(0, 2, 1)
         self.weights_ = sizes / sizes.sum()
 
@@ -230,7 +219,7 @@ class StudentMixture(Clusterer):
         """Return weighted log densities, but for a constant, and squared distances (n, units)."""
         apart: Doubles = np.empty((len(rows), len(self.means_)))
         for unit, (mean, factor) in enumerate(zip(self.means_, self.factors_, strict=True)):
-            scaled = (rows - mean) @ factor
+            scaled = times(rows - mean, factor)
             apart[:, unit] = (scaled * scaled).sum(axis=1)
         power = (self.freedom + rows.shape[1]) / 2
         return self._levels() - power * np.log1p(apart / self.freedom), apart
@@ -249,6 +238,9 @@ class StudentMixture(Clusterer):
             array will do.
         """
         check_is_fitted(self, "n_units_")
+        return self._units_of(planes, evidence)
+
+    def _units_of(self, planes: Rows, evidence: Rows | None) -> NDArray[np.uint8]:
         flat = np.ascontiguousarray(planes).reshape(len(planes), -1)
         units = np.empty(planes.shape[1:], np.uint8)
         kept, stride = np.empty(0, np.float32), 0
@@ -261,6 +253,19 @@ class StudentMixture(Clusterer):
             np.float32((self.freedom + len(planes)) / 2), kept, stride, units.reshape(-1),
         )  # fmt: skip
         return units
+
+    def limits(self) -> Rows:
+        """Return the evidence of `planes` at the edge of each unit's ellipsoid (n_units_,)."""
+        d = self.means_.shape[1]
+        fall = (self.freedom + d) / 2 * np.log1p(self._farthest(d) / self.freedom)
+        return np.asarray(self._levels() - fall, np.float32)
+
+    def _farthest(self, d: int) -> float:
+        """Return the squared distance within which `WITHIN` of a unit lies: d F(d, freedom)."""
+        return float(d * f_distribution.ppf(WITHIN, d, self.freedom))
+
+    def _outside(self, batch: Rows) -> NDArray[np.bool_]:
+        return np.asarray(self._joint(batch)[1].min(axis=1) > self._farthest(batch.shape[1]))
 
     def _levels(self) -> Doubles:
         """Return the log of each unit's weight and of its scale (n_units,)."""
@@ -276,22 +281,34 @@ class StudentMixture(Clusterer):
         if min(distinct_rows(first, n_units), distinct_rows(second, n_units)) < n_units:
             return super()._compared(sample, n_units, seed)
         one, other = (self._trained(half, n_units, seed) for half in (first, second))
-        labels, others = one._assign(sample.rows), other._assign(sample.rows)
-        seen = (one._log_likelihood(second) + other._log_likelihood(first)) / 2
+        labels, densities = one._seen(sample.rows)
+        others, other_densities = other._seen(sample.rows)
+        # Each half as the mixture of the other sees it.
+        held_out = (densities[1::2].mean() + other_densities[::2].mean()) / 2
         return Candidate(
             labels,
             one._inertia(sample.rows),
-            one._bic(sample.rows),
-            net_likelihood=seen - self.price * n_units * sample.rows.shape[1],
+            one._information(densities),
+            net_likelihood=float(held_out) - self.price * n_units * sample.rows.shape[1],
             stability=float(adjusted_rand_score(labels, others)),
         )
 
+    def _seen(self, rows: Rows) -> tuple[NDArray[np.int32], Doubles]:
+        """Return the units and the log densities of rows, as `planes` computes them."""
+        joint = np.empty((len(self.means_), 1, len(rows)), np.float32)
+        labels = self._units_of(rows.T[:, None], joint)[0].astype(np.int32)
+        most = joint.max(axis=0)
+        likelihood = most + np.log(np.exp(joint - most).sum(axis=0))
+        return labels, likelihood[0] + self._constant()
+
     def _log_likelihood(self, rows: Rows) -> float:
         """Return the mean log density of rows."""
-        d = rows.shape[1]
-        constant = gammaln((self.freedom + d) / 2) - gammaln(self.freedom / 2)
-        constant -= d / 2 * np.log(self.freedom * np.pi)
-        return float(logsumexp(self._joint(rows)[0], axis=1).mean() + constant)
+        return float(logsumexp(self._joint(rows)[0], axis=1).mean() + self._constant())
+
+    def _constant(self) -> float:
+        """Return what all log densities of `_joint` lack."""
+        d, nu = self.means_.shape[1], self.freedom
+        return float(gammaln((nu + d) / 2) - gammaln(nu / 2) - d / 2 * np.log(nu * np.pi))
 
     def _evidence(self, batch: Rows) -> Doubles:
         return self._joint(batch)[0]
@@ -304,10 +321,10 @@ class StudentMixture(Clusterer):
         return inertia(rows, self.start_centers_[units])
 
     def _bic(self, rows: Rows) -> float:
+        return self._information(logsumexp(self._evidence(rows), axis=1) + self._constant())
+
+    def _information(self, densities: Doubles) -> float:
         """Return the Bayesian information criterion (Schwarz 1978), pooling not counted."""
         n_units, d = self.means_.shape
-        nu = self.freedom
         free = n_units - 1 + n_units * d + n_units * d * (d + 1) // 2
-        constant = gammaln((nu + d) / 2) - gammaln(nu / 2) - d / 2 * np.log(nu * np.pi)
-        likelihood = logsumexp(self._evidence(rows), axis=1) + constant
-        return float(free * np.log(len(rows)) - 2 * likelihood.sum())
+        return float(free * np.log(len(densities)) - 2 * densities.sum())

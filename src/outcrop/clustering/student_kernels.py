@@ -10,6 +10,8 @@ import numpy as np
 from outcrop.simd import (
     LANES,
     add,
+    div,
+    exp2,
     fma,
     load,
     log,
@@ -22,6 +24,9 @@ from outcrop.simd import (
 )
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
+_LOG2_E = np.float32(np.log2(np.e))
+#: Rows whose shares are held at once by `expect`: a multiple of twice `LANES`.
+PART = 512
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -111,3 +116,131 @@ def joint(
                         store_some(evidence, to, part, min(LANES, wide - half))
         for i in range(wide):
             units[start + i] = np.uint8(best[i])
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _share(
+    density: Any, apart: Any, known: Any, freedom: Any, depth: Any
+) -> Any:  # pragma: no cover - compiled
+    """Turn log densities (k, n) into shares of rows, squared distances into their pulls.
+
+    Returns the rows' log likelihood, lane by lane. ``known`` is 0 for rows that don't count.
+    """
+    units, count = density.shape
+    flat, pulls, likelihood = density.reshape(-1), apart.reshape(-1), splat(_ZERO)
+    base, heavy = splat(freedom), splat(freedom + np.float32(depth))
+    for x in range(0, count, LANES):
+        most = load(flat, x)
+        for k in range(1, units):
+            value = load(flat, k * count + x)
+            most = where_larger(value, most, value, most)
+        total, own = splat(_ZERO), load(known, x)
+        for k in range(units):
+            behind = mul(sub(load(flat, k * count + x), most), splat(_LOG2_E))
+            share = exp2(behind)
+            store(flat, k * count + x, share)
+            total = add(total, share)
+        likelihood = fma(add(most, log(total)), own, likelihood)
+        part = div(own, total)
+        for k in range(units):
+            share = mul(load(flat, k * count + x), part)
+            store(flat, k * count + x, share)
+            pull = div(heavy, add(base, load(pulls, k * count + x)))
+            store(pulls, k * count + x, mul(share, pull))
+    lanes = np.empty(LANES, np.float32)
+    store(lanes, 0, likelihood)
+    return lanes.astype(np.float64).sum()
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _density(
+    flat: Any, start: Any, stride: Any, mean: Any, factor: Any, level: Any, freedom: Any,
+    power: Any, away: Any, density: Any, apart: Any,
+) -> None:  # fmt: skip  # pragma: no cover - compiled
+    """Write, for one unit, what rows are from its mean, squared distances and log densities."""
+    depth, count = away.shape
+    to, one = away.reshape(-1), splat(_ONE)
+    inverse, powers, levels = splat(_ONE / freedom), splat(-power), splat(level)
+    for i in range(depth):
+        for x in range(0, count, LANES):
+            store(to, i * count + x, sub(load(flat, start + i * stride + x), splat(mean[i])))
+    for x in range(0, count, LANES):
+        total = splat(_ZERO)
+        for j in range(depth):
+            value = splat(_ZERO)
+            for i in range(j + 1):  # the factors are upper triangular
+                value = fma(load(to, i * count + x), splat(factor[i, j]), value)
+            total = fma(value, value, total)
+        store(apart, x, total)
+        # The logarithm of 1 + part, with what the sum lost of it: nearly Gaussian tails need that.
+        part = mul(total, inverse)
+        sum_ = add(one, part)
+        lost = div(sub(part, sub(sum_, one)), sum_)
+        store(density, x, fma(powers, add(log(sum_), lost), levels))
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _gather(away: Any, pulls: Any, room: Any, pulled: Any) -> None:  # pragma: no cover - compiled
+    """Add up what rows that are so far from a unit's mean (d, n) pull on it."""
+    depth, count = away.shape
+    flat, lanes, n = away.reshape(-1), np.empty(LANES, np.float32), 0
+    for i in range(depth):
+        for x in range(0, count, LANES):
+            store(room, x, mul(load(flat, i * count + x), load(pulls, x)))
+        for j in range(i, depth):
+            one, other = splat(_ZERO), splat(_ZERO)
+            for x in range(0, count, 2 * LANES):
+                one = fma(load(room, x), load(flat, j * count + x), one)
+                other = fma(load(room, x + LANES), load(flat, j * count + x + LANES), other)
+            store(lanes, 0, add(one, other))
+            pulled[n] += _sum_of(lanes, LANES)
+            n += 1
+        pulled[depth * (depth + 1) // 2 + i] += _sum_of(room, count)
+    pulled[len(pulled) - 1] += _sum_of(pulls, count)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _sum_of(values: Any, count: Any) -> Any:  # pragma: no cover - compiled
+    total = 0.0
+    for x in range(count):
+        total += np.float64(values[x])
+    return total
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def expect(
+    rows: Any, known: Any, means: Any, factors: Any, levels: Any, freedom: Any, power: Any,
+    sizes: Any, pulled: Any,
+) -> Any:  # fmt: skip  # pragma: no cover - compiled
+    """Return the rows' log likelihood but for a constant, and add up what the next step needs.
+
+    In float32 about each unit's mean, so that spreads keep their digits; parts of the rows are
+    added up in float64.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (d, n)
+        ``n`` is a multiple of `PART`.
+    known : ndarray of float32, shape (n,)
+        1 for a row, 0 for what only fills the last part.
+    means, factors, levels, freedom, power
+        As for `joint`.
+    sizes : ndarray of float64, shape (k,)
+        Added to: the rows' shares in each unit.
+    pulled : ndarray of float64, shape (k, d (d + 1) / 2 + d + 1)
+        Added to: the sums of their pulls on it times the products of what two columns are from
+        its mean (first with first, first with second, ...), times that itself, and alone.
+    """
+    units, depth = means.shape
+    stride, flat, likelihood = rows.shape[1], rows.reshape(-1), 0.0
+    density, apart = np.empty((units, PART), np.float32), np.empty((units, PART), np.float32)
+    room, all_away = np.empty(PART, np.float32), np.empty((units, depth, PART), np.float32)
+    for start in range(0, stride, PART):
+        for k in range(units):
+            _density(flat, start, stride, means[k], factors[k], levels[k], freedom, power,
+                     all_away[k], density[k], apart[k])  # fmt: skip
+        likelihood += _share(density, apart, known[start : start + PART], freedom, depth)
+        for k in range(units):
+            sizes[k] += _sum_of(density[k], PART)
+            _gather(all_away[k], apart[k], room, pulled[k])
+    return likelihood

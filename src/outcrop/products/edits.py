@@ -26,6 +26,9 @@ SCHEMA = 1
 #: Limits that no hand reaches, so that a file cannot be filled by a script.
 MOST_EDITS, MOST_POINTS = 10_000, 5_000
 LONGEST = {"name": 200, "notes": 20_000}
+#: What no text may hold: control characters but for tabs and new lines, which XML has no place
+#: for, and halves of surrogate pairs, which no file can be written with.
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 Edit = Mapping[str, Any]
 
@@ -134,6 +137,11 @@ def _describe(state: Edited, edit: Edit) -> Edited:
         geology = Interpretation.from_entry({**unit.geology.to_dict(), **given})
     except ValueError as error:
         raise InputError(f"unit {unit.number}: {error}") from None
+    for key, term in (("lithology", geology.lithology), ("age", geology.age)):
+        for part in ("label", "id"):
+            _text({key: getattr(term, part)}, key)
+    if geology.order is not None and not 1 <= geology.order <= MOST_EDITS:
+        raise InputError(f"order {geology.order} is not in 1-{MOST_EDITS}, 1 being the youngest")
     return _with(state, replace(unit, geology=geology))
 
 
@@ -195,6 +203,15 @@ OPERATIONS: Mapping[str, Callable[[Edited, Edit], Edited]] = {
     "split": _split,
     "hide": _hide,
 }
+#: What each edit says beside ``op``; nothing else is kept of it.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "rename": ("unit", "name"),
+    "describe": ("unit", *FIELDS),
+    "recolour": ("unit", "colour"),
+    "merge": ("units", "into"),
+    "split": ("unit", "new", "name", "colour", "polygon", "part"),
+    "hide": ("unit", "hidden"),
+}
 
 
 def new_number(state: Edited) -> int:
@@ -239,7 +256,8 @@ def ring_of(polygon: Any) -> tuple[tuple[float, float], ...]:
 
 
 def _unit(state: Edited, number: Any) -> Unit:
-    if not isinstance(number, int) or number not in state.units:
+    # True is 1 to Python, and no number of a unit.
+    if type(number) is not int or number not in state.units:
         raise InputError(f"there is no unit {number!r}; it was merged away or never was")
     return state.units[number]
 
@@ -252,6 +270,8 @@ def _text(edit: Edit, key: str) -> str:
     value, most = edit.get(key), LONGEST.get(key, LONGEST["name"])
     if not isinstance(value, str) or len(value) > most:
         raise InputError(f"{key} must be a text of at most {most} letters")
+    if bad := _UNWRITABLE.search(value):
+        raise InputError(f"{key} holds the character {bad[0]!a}, which no file can; take it out")
     return value
 
 
@@ -311,7 +331,8 @@ class EditLog:
         """Add an edit; what was undone is forgotten."""
         if len(self.done) >= MOST_EDITS:
             raise InputError(f"the legend has {MOST_EDITS} edits, and no more are kept")
-        return EditLog((*self.done, dict(edit)))
+        kept = ("op", *KEYS.get(str(edit.get("op")), ()))
+        return EditLog((*self.done, {k: edit[k] for k in kept if k in edit}))
 
     def undo(self) -> EditLog:
         """Take the last edit back, if there is one."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from outcrop.products.colours import oklab, rgb_of
 from outcrop.products.frame import INK, MARGIN, MUTED, Frame, open_figure
 from outcrop.products.legend import Legend, Unit
+from outcrop.products.numbers import number_places
 from outcrop.products.style import colour_table
 from outcrop.sensors.base import Band
 
@@ -79,6 +80,7 @@ def map_figure(
     columns = max(1, -(-room // max(lines, 1)))
     figure, axes = open_figure(frame, title, subtitle, right=COLUMN * columns + 0.25)
     frame.draw(axes, rgba[labels], nodata=bool((labels == 0).any()))
+    _draw_numbers(axes, labels, [unit.number for unit in shown], frame)
     _draw_legend(figure, frame, shown, lines, empty=bool((labels == 0).any()))
     frame.draw_scale_and_north(figure, left=MARGIN["left"] + frame.width + 0.3)
     return figure
@@ -127,6 +129,21 @@ def _frame(shape: tuple[int, ...], grid: GeoBox | None, step: int | None) -> Fra
         return Frame(shape, (across, 0.0, 0.0, 0.0, down, 0.0))
     a, b, c, d, e, f = tuple(grid.affine)[:6]
     return Frame(shape, (a * across, b * down, c, d * across, e * down, f), grid.crs)
+
+
+def _draw_numbers(
+    axes: Any, labels: NDArray[np.uint8], numbers: Sequence[int], frame: Frame
+) -> None:
+    """Write numbers on the units, so that who cannot tell their colours can read the map."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=2.0, foreground="white", alpha=0.85)]
+    for place in number_places(labels, numbers):
+        x, y = frame.coordinates(place.column + 0.5, place.row + 0.5)
+        axes.text(
+            x, y, str(place.number), size=7.5, color=INK, ha="center", va="center_baseline",
+            path_effects=halo,
+        )  # fmt: skip
 
 
 def _draw_legend(

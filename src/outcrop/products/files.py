@@ -40,6 +40,9 @@ FILES = {
     "units.sld": File(
         "sld", "Style of the map for GeoServer", "application/vnd.ogc.sld+xml", ("metadata",)
     ),
+    "confidence.tif": File(
+        "confidence", "How sure each pixel's unit is, in percent; 0 is like no unit", COG, ("data",)
+    ),
     "clear.tif": File("clear", "How many clear observations a pixel is made of", COG, ("data",)),
     "code.tif": File("code", "The features that were clustered", COG, ("data",)),
     "indices.tif": File("indices", "Band ratios and indices, a named band each", COG, ("data",)),

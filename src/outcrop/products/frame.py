@@ -56,6 +56,11 @@ class Frame:
         at = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
         return np.column_stack([a * at[:, 0] + b * at[:, 1] + c, d * at[:, 0] + e * at[:, 1] + f])
 
+    def coordinates(self, column: float, row: float) -> tuple[float, float]:
+        """Return x and y of a place in the raster."""
+        a, b, c, d, e, f = self.transform
+        return a * column + b * row + c, d * column + e * row + f
+
     @property
     def is_geographic(self) -> bool:
         """Whether coordinates are degrees."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +16,20 @@ from outcrop.products.colours import further_colours, unit_colours
 from outcrop.products.interpretation import FIELDS, Interpretation
 from outcrop.sensors.base import Band
 
-__all__ = ["Legend", "Unit", "further_colours", "match_units", "order_units", "unit_colours"]
+__all__ = [
+    "Legend",
+    "Unit",
+    "further_colours",
+    "match_units",
+    "order_units",
+    "unit_colours",
+    "with_confidence",
+]
 
 #: Version of the file's layout.
 SCHEMA = 1
+#: Key of a unit's ``extra``: mean confidence of its pixels in percent.
+MEAN_CONFIDENCE = "mean_confidence"
 #: Fields of a unit that its entry in the file holds unpacked.
 _NESTED = ("geology", "extra")
 
@@ -154,6 +164,19 @@ class Legend:
             raise ModelError(
                 f"the legend is damaged ({error!r}); give a legend.json that Outcrop wrote"
             ) from None
+
+
+def with_confidence(legend: Legend, means: Mapping[str, float]) -> Legend:
+    """Return a legend whose units know their mean confidence; ``means`` by number, as text."""
+    return replace(
+        legend,
+        units=tuple(
+            replace(u, extra={**u.extra, MEAN_CONFIDENCE: means[str(u.number)]})
+            if str(u.number) in means
+            else u
+            for u in legend.units
+        ),
+    )
 
 
 def _entry(unit: Unit) -> dict[str, Any]:

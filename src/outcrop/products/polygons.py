@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from outcrop.components import STRIP, Builder, ReadRows, Strip, Table, strips
 from outcrop.errors import OutputError
-from outcrop.products import sld, style
+from outcrop.products import confidence, sld, style
+from outcrop.products.confidence import PolygonMeans
 from outcrop.products.legend import Legend
 from outcrop.products.raster import row_reader
 from outcrop.products.rings import Corners, Rings, assemble, corners
@@ -47,16 +48,24 @@ class Polygons:
     labels : ndarray of uint8, shape (polygons,)
     pixels : ndarray of int64, shape (polygons,)
     areas : ndarray of float64, shape (polygons,)
+    components : ndarray of int32, shape (polygons,)
+        Their rows in the table of components.
     """
 
     rings: Rings
     labels: NDArray[np.uint8]
     pixels: NDArray[np.int64]
     areas: NDArray[np.float64]
+    components: NDArray[np.int32]
 
 
 def components(
-    read: ReadRows, shape: Sequence[int], row_areas: NDArray[np.float64], *, rows: int = STRIP
+    read: ReadRows,
+    shape: Sequence[int],
+    row_areas: NDArray[np.float64],
+    *,
+    rows: int = STRIP,
+    also: PolygonMeans | None = None,
 ) -> Table:
     """Find the 4-connected areas of one label in a raster; arguments as `trace`.
 
@@ -64,10 +73,14 @@ def components(
     ----------
     row_areas : ndarray of float64, shape (rows,)
         Area of one pixel of each row.
+    also : PolygonMeans, optional
+        Takes the strips too.
     """
     builder = Builder()
     for strip in strips(read, shape, rows):
         builder.add(strip, row_areas[strip.row : strip.row + len(strip.labels)])
+        if also is not None:
+            also.add(strip)
     return builder.table()
 
 
@@ -115,7 +128,7 @@ def _components(strip: Strip, table: Table) -> NDArray[np.int32]:
 def _polygons(records: Corners, table: Table) -> Polygons:
     rings = assemble(records)
     c = rings.components
-    return Polygons(rings, table.labels[c], table.pixels[c], table.weights[c])
+    return Polygons(rings, table.labels[c], table.pixels[c], table.weights[c], c)
 
 
 def write_polygons(
@@ -127,6 +140,8 @@ def write_polygons(
     simplify: float = 0.0,
 ) -> int:
     """Write ``units.gpkg`` from ``units.tif``, unless it would have more than `MOST` polygons.
+
+    Where there is a ``confidence.tif``, each polygon gets the mean of its pixels.
 
     Parameters
     ----------
@@ -156,8 +171,9 @@ def write_polygons(
 
     path = folder / "units.gpkg"
     try:
-        with row_reader(folder / "units.tif") as read:
-            table = components(read, grid.shape, row_areas)
+        with row_reader(folder / "units.tif") as read, _means(folder) as means:
+            table = components(read, grid.shape, row_areas, also=means)
+            sure = None if means is None else means.means(table)
             count = len(table.labels) - 1
             if count > MOST:
                 return count
@@ -166,7 +182,7 @@ def write_polygons(
             if tolerance:  # an outline is its neighbours' too: all at once
                 batches = iter([[part for batch in batches for part in batch]])
             for i, batch in enumerate(batches):
-                _append(path, batch, legend, grid, first=i == 0, tolerance=tolerance)
+                _append(path, batch, legend, grid, sure, first=i == 0, tolerance=tolerance)
         with closing(sqlite3.connect(path)) as database, database:
             add_style(database, style.polygon_qml(legend), sld.polygon_sld(legend))
             _check_written(database, count)
@@ -176,6 +192,16 @@ def write_polygons(
             "Free some space or choose another folder"
         ) from error
     return count
+
+
+@contextmanager
+def _means(folder: Path) -> Iterator[PolygonMeans | None]:
+    """Give what averages a folder's confidence; None if it has none."""
+    if not (folder / confidence.NAME).is_file():
+        yield None
+        return
+    with row_reader(folder / confidence.NAME) as read:
+        yield PolygonMeans(read)
 
 
 def _check_written(database: sqlite3.Connection, count: int) -> None:
@@ -234,6 +260,7 @@ def _append(
     batch: list[Polygons],
     legend: Legend,
     grid: GeoBox,
+    sure: NDArray[np.float64] | None,
     *,
     first: bool,
     tolerance: float = 0.0,
@@ -251,6 +278,9 @@ def _append(
         "area": np.concatenate([part.areas for part in batch]),
         "pixels": np.concatenate([part.pixels for part in batch]),
     }
+    if sure is not None:
+        own = np.concatenate([part.components for part in batch])
+        fields["mean_confidence"] = np.round(sure[own], 1)
     missing = [v == NO_ORDER if k == "strat_order" else None for k, v in fields.items()]
     # A layer without a CRS would get "undefined geographic": degrees.
     options = {"GEOMETRY_NAME": "geom"} | ({"SRID": "-1"} if grid.crs is None else {})

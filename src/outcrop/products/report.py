@@ -11,11 +11,13 @@ from typing import Any
 from outcrop.config import Recipe
 from outcrop.indices import INDICES, NDVI_BARE, NDVI_FULL
 from outcrop.odd_values import value_rows
+from outcrop.products import confidence
 from outcrop.products.charts import selection_charts, spectra_chart, training_charts
 from outcrop.products.citing import citations
 from outcrop.products.files import FILES
 from outcrop.products.indices import NOT_DRY, covers
 from outcrop.products.legend import Legend
+from outcrop.products.numbers import Place
 from outcrop.products.unit_cards import (
     cards,
     matching_words,
@@ -37,8 +39,14 @@ class Pictures:
         PNG: the map, and the imagery of the same ground.
     decorrelation : bytes or None
         PNG: the same imagery, decorrelated.
+    confidence : bytes or None
+        PNG: how sure each pixel is.
     where : mapping of int to bytes
         PNG of where each unit is.
+    numbers : sequence of Place
+        Where on the map the units' numbers stand.
+    shape : tuple of int
+        Rows and columns that those places are counted in.
     small : bool
         Whether they have so few pixels that they are shown larger than they are.
     metres : float or None
@@ -48,7 +56,10 @@ class Pictures:
     units: bytes
     composite: bytes
     decorrelation: bytes | None = None
+    confidence: bytes | None = None
     where: Mapping[int, bytes] = field(default_factory=dict)
+    numbers: Sequence[Place] = ()
+    shape: tuple[int, ...] = (1, 1)
     small: bool = False
     metres: float | None = None
 
@@ -91,16 +102,18 @@ def render(
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    page = Environment(
+    templates = Environment(
         loader=PackageLoader("outcrop.products"), autoescape=True, undefined=StrictUndefined
-    ).get_template("report.html.j2")
+    )
+    templates.filters["three_digits"] = three_digits
+    page = templates.get_template("report.html.j2")
     selection, matches = metrics.get("selection"), metrics.get("matches")
     return page.render(
         title=title,
         scene=_scene_name(str(metrics["scene"])),
         acquired=metrics.get("acquired", "").replace("/", " to "),
         method=_method(recipe, legend.area_unit, len(bands)),
-        notes=metrics["notes"],
+        notes=[_without_folders(note, str(metrics["scene"])) for note in metrics["notes"]],
         mapped_units=metrics["units"],
         bands=bands,
         band_columns=bands if len(bands) <= COLUMNS else (),
@@ -111,7 +124,11 @@ def render(
                 "share_text": share_text(u.share)} for u in legend.units],
         quantity=" and ".join(sorted({_QUANTITY[b.quantity] for b in bands})),
         images={"units": png_uri(pictures.units), "composite": png_uri(pictures.composite),
-                "decorrelation": pictures.decorrelation and png_uri(pictures.decorrelation)},
+                "decorrelation": pictures.decorrelation and png_uri(pictures.decorrelation),
+                "confidence": pictures.confidence and png_uri(pictures.confidence)},
+        numbers=[(str(p.number), 100 * (p.column + 0.5) / pictures.shape[1],
+                  100 * (p.row + 0.5) / pictures.shape[0]) for p in pictures.numbers],
+        sure=confidence.words(metrics["confidence"]) if metrics.get("confidence") else None,
         small=pictures.small,
         scale=scale_bar(pictures.metres),
         spectra=spectra_chart(legend),
@@ -125,7 +142,7 @@ def render(
         masked=_masked(metrics),
         by_date=_by_date(metrics),
         indices=_indices(legend, metrics.get("indices")),
-        values=value_rows(metrics),
+        values=_values(metrics),
         light=_light(metrics.get("illumination")),
         run_toml=run_toml,
         files=[(name, FILES[name].what) for name in FILES if name in files],
@@ -153,9 +170,38 @@ def _scene_name(scene: str) -> str:
     return ", ".join(Path(part).name or part for part in scene.split(","))
 
 
+def _without_folders(note: str, scene: str) -> str:
+    """Call the files of a scene by their names: whose disk they lie on is nobody's business."""
+    for part in filter(None, scene.split(",")):
+        note = note.replace(part, Path(part).name or part)
+    return note
+
+
+def three_digits(value: float) -> str:
+    """Write a measure with three digits, or whole, and never with an exponent where it is large."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
 def _unmapped(metrics: Mapping[str, Any]) -> str:
     pixels = round(metrics["pixels"] * (1 - metrics["coverage"]))
-    return f"{pixels:,} of {metrics['pixels']:,} pixels ({1 - metrics['coverage']:.2%})"
+    if not pixels:
+        return f"Nothing: all {metrics['pixels']:,} pixels are mapped."
+    return (
+        f"{pixels:,} of {metrics['pixels']:,} pixels ({1 - metrics['coverage']:.2%}) are not "
+        "mapped: they lack data in a band, or were left out for the reasons below, if there are "
+        "any."
+    )
+
+
+def _values(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the table of odd values, without columns that hold nothing."""
+    rows = value_rows(metrics)
+    names = ("Haze subtracted", "Above 1", "0 or below", "Raised to a floor")
+    kept = [i for i in range(len(names)) if any(row[1 + i] for row in rows)]
+    return {
+        "columns": [names[i] for i in kept],
+        "rows": [(row[0], [row[1 + i] for i in kept]) for row in rows],
+    } if kept else None  # fmt: skip
 
 
 _QUANTITY = {
@@ -217,6 +263,22 @@ def _say_band(band: Band) -> str:
     return f"{band.name}{um}"
 
 
+#: Steps that have words of their own, by the name that a recipe calls them by.
+_STEPS = {
+    "log": "logarithms of the values",
+    "bilateral": "edge-keeping (bilateral) smoothing",
+    "pca": "principal components",
+    "mnf": "minimum noise fractions",
+    "autoencoder": "reduced by an autoencoder",
+    "stacked": "reduced by a stacked autoencoder",
+    "kmeans": "clustered by k-means",
+    "mixture": "clustered by a mixture of Gaussians",
+    "student": "clustered by a robust (Student's t) mixture",
+    "majority": "majority filter",
+    "potts": "Potts refinement by neighbours",
+}
+
+
 def _method(recipe: Recipe, area_unit: str, bands: int) -> str:
     """Say the steps of a recipe that do something, in their order."""
     compressed = recipe.features.compresses(bands)
@@ -227,11 +289,11 @@ def _method(recipe: Recipe, area_unit: str, bands: int) -> str:
         (recipe.preprocess.scale, "{} scaling"),
         (fractions, "{} minimum noise fractions"),
         (recipe.smooth.name, "{} smoothing"),
-        (recipe.reducer.name, "reducer {}"),
-        (recipe.clusterer.name, "clusterer {}"),
+        (recipe.reducer.name, "reduced by {}"),
+        (recipe.clusterer.name, "clustered by {}"),
         *((step.name, "{} filter") for step in recipe.refine),
     ]
-    said = [words.format(name) for name, words in steps if name != "none"]
+    said = [_STEPS.get(name) or words.format(name) for name, words in steps if name != "none"]
     if recipe.products.min_area:
         unit = "m²" if area_unit == "m2" else "pixels"
         said.append(f"areas under {recipe.products.min_area:g} {unit} joined to a neighbour")
@@ -266,8 +328,8 @@ def _quality(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("davies_bouldin", "Davies-Bouldin (lower is better)"),
     ):
         if scores.get(key) is not None:
-            rows.append((name, f"{scores[key]:.4g}"))
-    return [*rows, ("Seconds", f"{metrics['seconds']:g}")]
+            rows.append((name, three_digits(scores[key])))
+    return [*rows, ("Time taken", f"{metrics['seconds']:,.0f} s")]
 
 
 def _masked(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from outcrop.products.legend import Legend, Unit
+from outcrop.products.legend import MEAN_CONFIDENCE, Legend, Unit
 
 #: What 0 is called.
 NO_DATA = "no data"
@@ -13,7 +13,7 @@ _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 def colour_table(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
     """Return red, green, blue and alpha (0-255) by unit number; 0 is transparent."""
-    return {0: (0, 0, 0, 0)} | {unit.number: (*_rgb(unit), 255) for unit in legend.units}
+    return {0: (0, 0, 0, 0)} | {unit.number: (*rgb(unit.colour), 255) for unit in legend.units}
 
 
 def qml(legend: Legend) -> str:
@@ -43,7 +43,7 @@ def qml(legend: Legend) -> str:
     # Units must not be blended into each other when zoomed out.
     ET.SubElement(pipe, "rasterresampler", maxOversampling="2")
     ET.SubElement(root, "blendMode").text = "0"
-    return _DOCTYPE + _text(root)
+    return document(root)
 
 
 def polygon_qml(legend: Legend) -> str:
@@ -67,7 +67,7 @@ def polygon_qml(legend: Legend) -> str:
         layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill"}, enabled="1", locked="0")
         layer.set("pass", "0")
         settings = {
-            "color": ",".join(map(str, (*_rgb(unit), 255))),
+            "color": ",".join(map(str, (*rgb(unit.colour), 255))),
             "style": "solid",
             "outline_style": "no",
         }
@@ -79,7 +79,7 @@ def polygon_qml(legend: Legend) -> str:
             ET.SubElement(layer, "prop", k=key, v=value)
     ET.SubElement(root, "blendMode").text = "0"
     ET.SubElement(root, "layerGeometryType").text = "2"
-    return _DOCTYPE + _text(root)
+    return document(root)
 
 
 def aux_xml(legend: Legend, zero: str = NO_DATA) -> str:
@@ -96,7 +96,7 @@ def aux_xml(legend: Legend, zero: str = NO_DATA) -> str:
     for value in range(max(names) + 1):
         ET.SubElement(categories, "Category").text = names.get(value, "")
     band.append(_attribute_table(legend))
-    return _text(root)
+    return text(root)
 
 
 # Column of the attribute table: name, GDAL's type (0 integer, 1 real, 2 text) and usage.
@@ -116,16 +116,20 @@ def _attribute_table(legend: Legend) -> ET.Element:
     table = ET.Element("GDALRasterAttributeTable", tableType="thematic")
     terms = {unit.number: _interpreted(unit) for unit in legend.units}
     filled = [n for n in _TERMS if any(found[n] for found in terms.values())]
-    for index, (name, kind, usage) in enumerate((*_COLUMNS, *((n, 2, 0) for n in filled))):
+    sure = [u.extra.get(MEAN_CONFIDENCE) for u in legend.units]
+    measured = (("MeanConfidence", 1, 0),) if any(v is not None for v in sure) else ()
+    columns = (*_COLUMNS, *measured, *((n, 2, 0) for n in filled))
+    for index, (name, kind, usage) in enumerate(columns):
         column = ET.SubElement(table, "FieldDefn", index=str(index))
         for key, value in (("Name", name), ("Type", kind), ("Usage", usage)):
             ET.SubElement(column, key).text = str(value)
-    for index, unit in enumerate(legend.units):
+    for index, (unit, mean) in enumerate(zip(legend.units, sure, strict=True)):
         row = ET.SubElement(table, "Row", index=str(index))
         own = [plain(terms[unit.number][n]) for n in filled]
-        values = (unit.number, plain(unit.name), *_rgb(unit), unit.pixels, *own)
-        for text in map(str, values):
-            ET.SubElement(row, "F").text = text
+        facts = ["" if mean is None else f"{mean:.1f}"] if measured else []
+        values = (unit.number, plain(unit.name), *rgb(unit.colour), unit.pixels, *facts, *own)
+        for value in map(str, values):
+            ET.SubElement(row, "F").text = value
     return table
 
 
@@ -147,9 +151,9 @@ def _interpreted(unit: Unit) -> dict[str, str]:
     return dict(zip(_TERMS, values, strict=True))
 
 
-def _rgb(unit: Unit) -> tuple[int, int, int]:
+def rgb(colour: str) -> tuple[int, int, int]:
     """Return ``"#rrggbb"`` as three numbers."""
-    red, green, blue = (int(unit.colour[i : i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return red, green, blue
 
 
@@ -160,6 +164,12 @@ def plain(text: str) -> str:
     ).strip()
 
 
-def _text(root: ET.Element) -> str:
+def document(root: ET.Element) -> str:
+    """Return the text of a style of QGIS."""
+    return _DOCTYPE + text(root)
+
+
+def text(root: ET.Element) -> str:
+    """Return the text of an XML document, a line an element."""
     ET.indent(root)
     return ET.tostring(root, encoding="unicode") + "\n"

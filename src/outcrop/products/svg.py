@@ -102,7 +102,8 @@ class Plot:
         """Draw both axes with round numbers and their names."""
         left, top, right, bottom = self.margins
         foot = self.height - bottom
-        every_x = (self.width - left - right) / (7.0 * self.size)
+        # Whole numbers are short, and stand closer.
+        every_x = (self.width - left - right) / ((3.0 if whole_x else 7.0) * self.size)
         every_y = (self.height - top - bottom) / (3.2 * self.size)
         for value in ticks(*self.y, every_y):
             at = self.down(value)

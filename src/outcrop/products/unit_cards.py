@@ -11,7 +11,7 @@ import numpy as np
 from outcrop.indices import COVERS
 from outcrop.matching import words
 from outcrop.products.charts import unit_chart
-from outcrop.products.legend import Legend, Unit
+from outcrop.products.legend import MEAN_CONFIDENCE, Legend, Unit
 from outcrop.products.wording import share_text
 
 #: Units that get a card, the largest; all are in the legend.
@@ -48,6 +48,7 @@ def cards(
             "unit": unit,
             "share": share_text(unit.share),
             "terms": _terms(unit),
+            "confidence": unit.extra.get(MEAN_CONFIDENCE),
             "spectrum": unit_chart(legend, unit),
             "where": png_uri(thumbnails[unit.number]) if unit.number in thumbnails else None,
             "like": _like(found.get(str(unit.number)), bands),

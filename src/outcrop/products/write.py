@@ -14,9 +14,20 @@ from numpy.typing import NDArray
 
 from outcrop.config import Recipe
 from outcrop.grid import row_areas
-from outcrop.products import figure, imagery, polygons, report, sld, stac, style, unit_cards
+from outcrop.products import (
+    confidence,
+    figure,
+    imagery,
+    polygons,
+    report,
+    sld,
+    stac,
+    style,
+    unit_cards,
+)
 from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
+from outcrop.products.numbers import number_places
 from outcrop.products.raster import read_overview
 
 log = logging.getLogger("outcrop")
@@ -70,7 +81,9 @@ def write_item(
     if when is None:
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
-    doubtful = {"accuracy.json", "clear.tif", "code.tif", "units.gpkg", "indices.tif"}
+    doubtful = {
+        "accuracy.json", "clear.tif", "code.tif", "confidence.tif", "units.gpkg", "indices.tif",
+    }  # fmt: skip
     names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
     facts = stac.item(
         str(metrics["scene"]),
@@ -130,7 +143,10 @@ def write_pictures(
         units=_png(_coloured(labels, legend)[upright]),
         composite=_png(figure.composite(composite)[upright]),
         decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
+        confidence=_confidence_picture(folder, upright),
         where=imagery.thumbnails(labels[upright], shown_units),
+        numbers=tuple(number_places(labels[upright], [u.number for u in legend.units])),
+        shape=labels.shape,
         small=labels.shape[1] < SMALL,
         metres=figure.metres_across(labels.shape, grid),
     )
@@ -140,6 +156,14 @@ def write_pictures(
         files=[*(p.name for p in folder.iterdir()), "report.html"],
     )  # fmt: skip
     (folder / "report.html").write_text(page, "utf-8")
+
+
+def _confidence_picture(folder: Path, upright: slice) -> bytes | None:
+    """Return a picture of ``confidence.tif``, if there is one."""
+    if not (folder / confidence.NAME).is_file():
+        return None
+    values, _ = read_overview(folder / confidence.NAME)
+    return _png(confidence.colours()[values][upright])
 
 
 def _coloured(labels: NDArray[np.uint8], legend: Legend) -> NDArray[np.uint8]:

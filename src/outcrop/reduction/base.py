@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from outcrop.estimator import Estimator, in_batches
 from outcrop.reduction.dense import Dense, Floats
+from outcrop.rowwise import times
 
 #: Components with less than this part of the largest variance are not scaled up to one: a
 #: dead unit's rounding noise is not a feature.
@@ -130,7 +131,7 @@ class NetworkReducer(Reducer):
             if facts is not self.nets_[-1]:
                 values = np.hstack([values, given])
         if hasattr(self, "code_axes_"):
-            values = np.asarray((values - self.code_mean_) @ self.code_axes_, np.float32)
+            values = np.asarray(times(values - self.code_mean_, self.code_axes_), np.float32)
         return values
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import InputError, unknown_name
+from outcrop.rowwise import times
 
 Floats = NDArray[np.float32]
 
@@ -84,7 +85,7 @@ class Dense:
     def __call__(self, rows: Floats, weights: Floats) -> Floats:
         """Return what comes out for rows of shape (n, widths[0]): (n, widths[-1])."""
         for matrix, biases, name in self.layers(weights):
-            rows = ACTIVATIONS[name](rows @ matrix + biases)
+            rows = ACTIVATIONS[name](times(rows, matrix) + biases)
         return rows
 
     def first(self, n_layers: int) -> Dense:

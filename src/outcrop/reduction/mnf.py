@@ -12,6 +12,7 @@ from outcrop.errors import InputError
 from outcrop.noise import noise_covariance, noise_whitening
 from outcrop.reduction.base import Reducer, deviations, principal_axes
 from outcrop.reduction.dense import Floats
+from outcrop.rowwise import times
 
 
 class MNF(Reducer):
@@ -91,4 +92,4 @@ class MNF(Reducer):
         return min(int(self.n_components), len(ratios))
 
     def _code(self, batch: Floats) -> Floats:
-        return np.asarray((batch - self.mean_) @ self.axes_, np.float32)
+        return np.asarray(times(batch - self.mean_, self.axes_), np.float32)

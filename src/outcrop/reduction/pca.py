@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from outcrop.errors import InputError
 from outcrop.reduction.base import Reducer, deviations, principal_axes
 from outcrop.reduction.dense import Floats
+from outcrop.rowwise import times
 
 
 class PCA(Reducer):
@@ -78,4 +79,4 @@ class PCA(Reducer):
         axes = self.components_.T
         if self.whiten:
             axes = (axes / deviations(self.explained_variance_)).astype(np.float32)
-        return np.asarray((batch - self.mean_) @ axes, np.float32)
+        return np.asarray(times(batch - self.mean_, axes), np.float32)

@@ -176,7 +176,7 @@ def _from_rasters(container: Container, names: list[str]) -> AsterFiles:
         stack, single, checked = _STACK.search(name), _BAND.search(name), _QUALITY.search(name)
         if not (stack or single or checked):
             continue  # the full-resolution browse images, for one
-        raster = inspect_raster(container.gdal_path(name))
+        raster = inspect_raster(container.gdal_path(name), plain=True)
         path = raster.bands[0].path
         if checked:
             quality[(checked[1] or "TIR").upper()] = Plane(path, 1, raster.grid)

@@ -22,7 +22,7 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.reasons import SUSPECT, Flag
-from outcrop.regrid import StackedSource, grid_at, regrid
+from outcrop.regrid import StackedSource, grid_at, interpolated, regrid
 from outcrop.sensors.aster import ASTER
 from outcrop.sensors.aster_calibration import (
     MOST_SATURATED,
@@ -44,7 +44,6 @@ from outcrop.sensors.base import Band, Quantity, Sun
 from outcrop.sensors.container import Container
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
-from outcrop.sensors.sentinel2_product import interpolated
 from outcrop.source import Source, Window
 
 if TYPE_CHECKING:

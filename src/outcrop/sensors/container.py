@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from outcrop.errors import SceneError
 
@@ -24,12 +24,16 @@ Kind = Literal["folder", "zip", "tar"]
 _KINDS: dict[str, Kind] = {".zip": "zip", ".tar": "tar", ".tgz": "tar", ".tar.gz": "tar"}
 #: Files by which a product may be named: its metadata, or HDF, which holds its own.
 _METADATA = (".txt", ".xml", ".json", ".hdf", ".nc", ".he5")
+#: What macOS lays beside each file on foreign disks and in archives, under its name.
+_BESIDE = "._"
 #: More members than any product has.
 MOST_MEMBERS = 20_000
 #: Folders deeper than any product's.
 DEEPEST = 6
 #: The largest metadata files are the tile metadata of Sentinel-2, under 1 MB.
 MOST_METADATA = 32 * 2**20
+#: The longest name and attributes of a member of a tar archive, in bytes.
+MOST_NAME = 2**20
 #: An archive that claims to hold more than so many times its size (and a gigabyte) is a bomb.
 MOST_RATIO = 200
 
@@ -109,7 +113,7 @@ class Container:
         if self.kind == "zip":
             with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
                 return member.read(MOST_METADATA + 1)
-        with tarfile.open(self.path) as tar:
+        with open_tar(self.path) as tar:
             found = tar.extractfile(name)
             return found.read(MOST_METADATA + 1) if found else b""
 
@@ -138,6 +142,33 @@ def open_container(scene: str) -> Container | None:
     return None
 
 
+class _Member(tarfile.TarInfo):
+    """A header whose long name and attributes have a size that names have.
+
+    tarfile reads them into memory whole, before anybody sees how large they claim to be: 14 MB of
+    packed zeros became 3 GB.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Read a header; `tarfile.ReadError` where its name is larger than any name is."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _IN_MEMORY and header.size > MOST_NAME:
+            raise tarfile.ReadError(f"a name of {header.size:,} bytes")
+        return header
+
+
+_IN_MEMORY = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)  # fmt: skip
+
+
+def open_tar(path: Path) -> tarfile.TarFile:
+    """Open a tar archive, of which no header takes more memory than a name does."""
+    return tarfile.open(path, tarinfo=_Member)
+
+
 def _walk(folder: Path) -> Iterator[str]:
     found = 0
     for here, folders, files in os.walk(folder):
@@ -145,6 +176,8 @@ def _walk(folder: Path) -> Iterator[str]:
         if len(relative.parts) >= DEEPEST:
             folders.clear()
         for name in files:
+            if name.startswith(_BESIDE):
+                continue
             found += 1
             if found > MOST_MEMBERS:  # a home folder, not a product
                 return
@@ -164,7 +197,8 @@ def _members(path: Path, kind: Kind) -> Iterator[str]:
                 )
             if regular:
                 _require_inside(path, name)
-                yield name
+                if not PurePosixPath(name).name.startswith(_BESIDE):
+                    yield name
     except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise SceneError(f"{path} cannot be read as an archive ({error}); fetch it again") from None
 
@@ -176,7 +210,7 @@ def _entries(path: Path, kind: Kind) -> Iterator[tuple[str, int, bool]]:
             for entry in archive.infolist():
                 yield entry.orig_filename, entry.file_size, not entry.is_dir()
     else:
-        with tarfile.open(path) as archive:
+        with open_tar(path) as archive:
             for member in archive:
                 yield member.name, member.size, member.isreg()
 

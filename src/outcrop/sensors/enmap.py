@@ -54,7 +54,7 @@ class EnmapReader:
         where = str(container.path / metadata)
         refuse_sensor(where, self.title, options)
         root = parse_xml(container.read_bytes(metadata), where)
-        image = inspect_raster(container.gdal_path(_image(container, metadata)))
+        image = inspect_raster(container.gdal_path(_image(container, metadata)), plain=True)
         found, second = _bands(root, where, len(image.bands)), _second(root, where)
         described = [band for band, _, _ in found]
         chosen, left_out = choose_spectral(where, described, options.bands, second)
@@ -171,7 +171,7 @@ def _layers(
         told |= {f.reason for f in flags}
         if not wanted:
             continue
-        raster = inspect_raster(container.gdal_path(member))
+        raster = inspect_raster(container.gdal_path(member), plain=True)
         require_one_grid([image, raster])
         file = BandFile(raster.bands[0].path, 1)
         source = RasterSource(member, raster.grid, (Band(member),), (file,), raster.striped)

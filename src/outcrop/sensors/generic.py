@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import numpy as np
 
 from outcrop import envi, remote
 from outcrop.config import Input
-from outcrop.errors import SceneError
+from outcrop.errors import RecipeError, SceneError, unknown_name
 from outcrop.gcps import Gcps, fit_gcps
-from outcrop.sensors import embeddings, get_sensor
+from outcrop.regrid import StackedSource, grid_at, interpolated, meeting_size, regrid
+from outcrop.sensors import MODELS, SENSORS, embeddings, get_sensor
 from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
 from outcrop.sensors.spectrometer import without_bad
@@ -75,7 +77,6 @@ def open_raster(scene: str, options: Input | None = None) -> Source:
     """
     options = options or Input()
     rasters = [inspect_raster(path) for path in _paths(scene)]
-    require_one_grid(rasters)
     stored = [band for raster in rasters for band in raster.bands]
     where = scene if len(rasters) == 1 else f"{scene.split(',')[0]},…"
     described = [b.described for b in stored]
@@ -84,24 +85,68 @@ def open_raster(scene: str, options: Input | None = None) -> Source:
         # Numbers of a model have no scale to reflectance, whatever is asked for.
         options = replace(options, scale=None, offset=None)
         stored = [replace(b, scale=1.0, offset=0.0) for b in stored]
-    sensor = model or (get_sensor(options.sensor) if options.sensor else None)
+    sensor = model or (_instrument(options.sensor) if options.sensor else None)
     left_out: list[str] = []
     chosen = name_bands(where, described, sensor, options.bands)
     if options.bands is None:
         bad = {i for i, band in enumerate(described) if band.bad}
         chosen, left_out = without_bad(chosen, bad)
     picked = [(stored[i], band) for i, band in chosen]
-    source = RasterSource(
+    if model is None and any(r.grid != rasters[0].grid for r in rasters):
+        return _meet(where, rasters, picked, options, left_out)
+    require_one_grid(rasters)
+    source = _source(where, rasters, picked, options, left_out)
+    return source if model is None else _features(source, model, rasters[0].dtype)
+
+
+def _instrument(name: str) -> Sensor:
+    """Return the sensor of that name; where there is none, name the models of embeddings, too."""
+    if name.lower() not in SENSORS:
+        raise RecipeError(unknown_name("sensor", name, [*SENSORS, *MODELS]))
+    return get_sensor(name)
+
+
+_Picked = Sequence[tuple[StoredBand, Band]]
+
+
+def _source(
+    where: str, rasters: Sequence[RasterFile], picked: _Picked, options: Input, notes: Sequence[str]
+) -> RasterSource:
+    """Return bands of rasters on one grid."""
+    return RasterSource(
         name=where,
         grid=rasters[0].grid,
         bands=tuple(with_quantity(band, _is_scaled(s, options)) for s, band in picked),
         files=tuple(_band_file(s, options) for s, _ in picked),
         striped=all(r.striped for r in rasters),
         masked=all(r.masked for r in rasters),
-        notes=(*(note for r in rasters for note in r.notes), *left_out),
+        notes=(*(note for r in rasters for note in r.notes), *notes),
         gcps=rasters[0].gcps,
     )
-    return source if model is None else _features(source, model, rasters[0].dtype)
+
+
+def _meet(
+    where: str, rasters: Sequence[RasterFile], picked: _Picked, options: Input, notes: Sequence[str]
+) -> Source:
+    """Return bands of several resolutions at the coarsest, or the one asked for.
+
+    Band files of Sentinel-2 are such: of 10, 20 and 60 m, with one corner.
+    """
+    of = {band.path: raster for raster in rasters for band in raster.bands}
+    own = [
+        _source(path, [of[path]], list(bands), options, notes)
+        for path, bands in groupby(picked, key=lambda p: p[0].path)
+    ]
+    sizes = [abs(s.grid.affine.a) for s in own]
+    grid = grid_at(own[0].grid, meeting_size(options.resolution, sizes) or max(sizes))
+    try:
+        met = [regrid(s, grid) for s in own]
+    except SceneError:
+        require_one_grid(rasters)
+        raise
+    said = (*own[0].notes, *interpolated(own, abs(grid.affine.a)))
+    met[0] = regrid(replace(own[0], notes=said), grid)
+    return StackedSource(where, tuple(met))
 
 
 def _features(source: RasterSource, model: Sensor, dtype: str) -> Source:
@@ -122,8 +167,11 @@ def _paths(scene: str) -> list[str]:
     return [p.strip() for p in scene.split(",") if p.strip()] or [scene]
 
 
-def inspect_raster(path: str) -> RasterFile:
+def inspect_raster(path: str, plain: bool = False) -> RasterFile:
     """Read what is needed of a raster file besides its pixels.
+
+    With ``plain``, which products ask for, a list of other files (VRT), whatever its name is, is
+    no raster: by it a product could lead to any file of this machine.
 
     Raises
     ------
@@ -133,27 +181,28 @@ def inspect_raster(path: str) -> RasterFile:
     from rasterio.errors import RasterioError
 
     if remote.is_remote(path):
-        return remote.once_more(path, lambda opened: _inspect(path, opened))
+        return remote.once_more(path, lambda opened: _inspect(path, opened, plain))
     path = _beside_header(path)
     if not Path(path).exists() and not path.startswith("/vsi"):
         raise SceneError(f"{path} does not exist; check the path")
     if Path(path).is_dir():
         raise SceneError(f"{path} is a folder; give the raster files inside it, joined by commas")
+    _require_no_json(path)
     try:
-        return _inspect(path, path)
+        return _inspect(path, path, plain)
     except (RasterioError, OSError) as error:
         if "Spectral Library" in str(error):
             raise SceneError(_LIBRARY.format(path)) from None
         raise SceneError(
             f"{path} cannot be opened as a raster ({_brief(error, path)}); "
-            "it must be a format that GDAL reads"
+            f"it must be a format that {'holds its own pixels' if plain else 'GDAL reads'}"
         ) from None
 
 
-def _inspect(path: str, opened: str) -> RasterFile:
+def _inspect(path: str, opened: str, plain: bool) -> RasterFile:
     from odc.geo.geobox import GeoBox
 
-    with open_quietly(opened) as dataset:
+    with open_quietly(opened, plain) as dataset:
         if dataset.count == 0:
             raise SceneError(f"{path} holds no band of its own; give one of its layers")
         _require_numbers(path, dataset)
@@ -174,6 +223,17 @@ def _inspect(path: str, opened: str) -> RasterFile:
             gcps=_gcps(dataset),
             dtype=dataset.dtypes[0],
         )
+
+
+def _require_no_json(path: str) -> None:
+    """Refuse a STAC item that was saved without its suffix, which GDAL takes for a raster."""
+    file = Path(path)
+    if file.is_file() and not file.suffix:
+        with file.open("rb") as stream:
+            if stream.read(64).lstrip().startswith(b"{"):
+                raise SceneError(
+                    f"{path} is JSON, and no raster; if it is a STAC item, name it {file.name}.json"
+                )
 
 
 def _beside_header(path: str) -> str:
@@ -238,7 +298,7 @@ def _is_mask(dataset: Any, alpha: int) -> bool:
 
 
 def _brief(error: Exception, path: str) -> str:
-    text = str(error).replace(f"'{path}'", "it").replace(path, "it")
+    text = str(error).replace(f"'{path}' ", "").replace(f"{path}: ", "").replace(path, "it")
     return text.splitlines()[0].rstrip(". ")
 
 
@@ -378,8 +438,9 @@ def require_one_grid(rasters: Sequence[RasterFile]) -> None:
         if raster.grid != first.grid:
             a, b = first.bands[0].path, raster.bands[0].path
             raise SceneError(
-                f"{a} {_say(first.grid)} and {b} {_say(raster.grid)} are not on one grid; "
-                "warp the bands of a scene to one grid first (gdalwarp -tr X Y -te …)"
+                f"{a} {_say(first.grid)} and {b} {_say(raster.grid)} are not on one grid; give "
+                "each as a scene of its own with --stack, or warp the bands of a scene to one grid "
+                "first (gdalwarp -tr X Y -te …)"
             )
 
 

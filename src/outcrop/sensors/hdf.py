@@ -48,11 +48,32 @@ def reading(path: Path | str) -> Iterator[Any]:
     """Open a file for its metadata, and name it where something is missing from it."""
     with open_hdf(path) as file:
         try:
+            _require_own(path, file)
             yield file
         except (KeyError, OSError, ValueError, TypeError, IndexError) as error:
             raise SceneError(
                 f"{path} lacks what its product has ({str(error).splitlines()[0]}); fetch it again"
             ) from None
+
+
+def _require_own(path: Path | str, file: Any) -> None:
+    """Refuse a file with arrays or links in other files, which could be any of this machine."""
+    import h5py
+
+    def links(name: str, link: Any) -> str | None:
+        return name if isinstance(link, h5py.ExternalLink) else None
+
+    def arrays(name: str, item: Any) -> str | None:
+        return (
+            name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
+        )
+
+    found = file.visititems_links(links) or file.visititems(arrays)
+    if found:
+        raise SceneError(
+            f"{path}: {found} leads to another file, which no product's does; it is damaged or "
+            "hostile"
+        )
 
 
 class Handles(threading.local):

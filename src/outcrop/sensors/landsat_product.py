@@ -70,7 +70,10 @@ class LandsatReader:
         sensor = _sensor(mtl, options)
         product = _Product(container, metadata, mtl, sensor, self.level)
         chosen = product.choose(options.bands)
-        rasters = [inspect_raster(container.gdal_path(product.file(name))) for name, _ in chosen]
+        rasters = [
+            inspect_raster(container.gdal_path(product.file(name)), plain=True)
+            for name, _ in chosen
+        ]
         require_one_grid(rasters)
         base = RasterSource(
             name=_scene_name(mtl, metadata),
@@ -225,7 +228,7 @@ class _Product:
                 notes.append(f"{self.mtl.where}: without its file {name or keys[0]} {cost}")
                 continue
             told |= {f.reason for f in flags}
-            raster = inspect_raster(self.container.gdal_path(member))
+            raster = inspect_raster(self.container.gdal_path(member), plain=True)
             require_one_grid([rasters[0], raster])
             file = BandFile(raster.bands[0].path, 1)
             source = RasterSource(member, raster.grid, (Band(member),), (file,), raster.striped)

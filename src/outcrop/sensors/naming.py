@@ -12,6 +12,7 @@ from outcrop.sensors.spectrometer import ALL, without_bad, without_overlap
 
 #: A wavelength names a band whose centre is this near, in micrometres.
 NEAR_UM = 0.03
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])B\d{1,2}[AN]?(?![A-Za-z0-9])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def _bands_from_file(
     """Return the bands as the file itself names them, or None where it does not."""
     if sensor is not None:
         found = [_sensor_band(b, sensor) for b in file_bands]
+        if not any(found):  # names with more in them than that of a band
+            found = [_sensor_band(replace(b, description=_token(b)), sensor) for b in file_bands]
         # What the sensor doesn't know (a quality band, say) is left out, never counted along.
         named = [(i, b) for i, b in enumerate(found) if b is not None]
         return named if named and len({b.name for _, b in named}) == len(named) else None
@@ -124,6 +127,15 @@ def _bands_from_file(
                 for i, (n, b) in enumerate(zip(names, file_bands, strict=True))
             ]
     return None
+
+
+def _token(band: FileBand) -> str | None:
+    """Return the one band that a description speaks of: ``B2 - Blue``, ``T33SVB_B02_20m``.
+
+    ``Band 2`` is none: it only counts the bands of a file, whichever they are.
+    """
+    found = {t.upper() for t in _TOKEN.findall(band.description or "")}
+    return found.pop() if len(found) == 1 else None
 
 
 def _sensor_band(band: FileBand, sensor: Sensor) -> Band | None:

@@ -16,7 +16,7 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.reasons import CLOUD, FILL, SATURATED, SHADOW, SNOW, WATER, Flag
-from outcrop.regrid import StackedSource, grid_at, regrid
+from outcrop.regrid import StackedSource, grid_at, interpolated, regrid
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
 from outcrop.sensors.generic import inspect_raster
@@ -24,6 +24,7 @@ from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.sensors.safe import SafeMetadata, read_safe, read_sun
 from outcrop.sensors.sentinel2 import MSI
+from outcrop.sensors.sentinel2_clouds import read_clouds
 from outcrop.source import BandFile, RasterSource, Source
 
 if TYPE_CHECKING:
@@ -139,6 +140,11 @@ class _Product:
             if found and member:
                 yield found[1], float(found[2]) if found[2] else None, member
 
+    def quality_file(self, name: str) -> str | None:
+        """Return a file of the tile's quality folder, if it is there."""
+        granule = "/".join(self.meta.images[0].split("/")[:2])
+        return self.container.member(self.metadata, f"{granule}/QI_DATA/{name}")
+
     def band(self, member: str, band: Band) -> RasterSource:
         """Return one band on its own grid, as reflectance."""
         scale, offset = self.meta.scale(band.name)
@@ -154,7 +160,7 @@ def open_layer(container: Container, member: str, band: Band, file: BandFile) ->
     SceneError
         If the image is damaged or has no such layer.
     """
-    raster = inspect_raster(container.gdal_path(member))
+    raster = inspect_raster(container.gdal_path(member), plain=True)
     path = raster.bands[0].path
     if len(raster.bands) < file.index:
         raise SceneError(
@@ -176,23 +182,32 @@ def _quality(
 ) -> tuple[tuple[Source, ...], list[str]]:
     """Return the quality layers on the grid, each with only the flags that the masks ask for."""
     found = list(_scl(product) if level == "L2A" else _classi(product))
-    layers = [
-        DecodedSource(
-            open_layer(product.container, member, Band(member), BandFile("", index)),
-            tuple(f for f in flags if f.reason in masks.codes),
+    layers: list[Source] = [
+        regrid(
+            DecodedSource(
+                open_layer(product.container, member, Band(member), BandFile("", index)),
+                tuple(f for f in flags if f.reason in masks.codes),
+            ),
+            grid,
+            "reasons",
         )
         for member, index, flags in found
     ]
+    told = {f.reason for _, _, flags in found for f in flags}
+    old = None if found or level == "L2A" else product.quality_file("MSK_CLOUDS_B00.gml")
+    if old:
+        told = {CLOUD}
+        layers = [read_clouds(product.container, old, grid)] if CLOUD in masks.codes else []
     lost = {
         "L2A": "without its scene classification (SCL) clouds and shadows are not masked",
-        "L1C": "without MSK_CLASSI_B00.jp2, which came with baseline 04.00, clouds are not masked",
+        "L1C": "with neither MSK_CLASSI_B00.jp2 nor MSK_CLOUDS_B00.gml clouds are not masked",
     }
-    notes = [] if layers else [f"{product.meta.where}: {lost[level]}"]
-    if level == "L1C" and layers and "shadow" in masks.names:
+    notes = [] if told else [f"{product.meta.where}: {lost[level]}"]
+    if level == "L1C" and told and "shadow" in masks.names:
         notes.append("Level 1C has no mask of cloud shadows: they stay in")
-    if layers:
-        notes += untold(masks, {f.reason for _, _, flags in found for f in flags})
-    return tuple(regrid(layer, grid, "reasons") for layer in layers), notes
+    if told:
+        notes += untold(masks, told)
+    return tuple(layers), notes
 
 
 def _scl(product: _Product) -> Iterator[tuple[str, int, tuple[Flag, ...]]]:
@@ -202,22 +217,10 @@ def _scl(product: _Product) -> Iterator[tuple[str, int, tuple[Flag, ...]]]:
 
 
 def _classi(product: _Product) -> Iterator[tuple[str, int, tuple[Flag, ...]]]:
-    granule = "/".join(product.meta.images[0].split("/")[:2])
-    member = product.container.member(product.metadata, f"{granule}/QI_DATA/MSK_CLASSI_B00.jp2")
+    member = product.quality_file("MSK_CLASSI_B00.jp2")
     if member:
         for index, flag in CLASSI:
             yield member, index, (flag,)
-
-
-def interpolated(sources: Sequence[Source], size: float) -> list[str]:
-    """Say which bands are made finer than they are."""
-    finer = [s.bands[0].name for s in sources if abs(s.grid.affine.a) > size]
-    if not finer:
-        return []
-    return [
-        f"{', '.join(finer)} are coarser than {size:g} m and interpolated (bilinear): what looks "
-        "like detail in them is not measured"
-    ]
 
 
 def _notes(level: str, sources: Sequence[Source], size: float) -> list[str]:

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from outcrop.errors import SceneError
+from outcrop.sensors.container import open_tar
 
 log = logging.getLogger("outcrop")
 
@@ -120,7 +121,7 @@ def _member(kind: str, archive: Path, inner: str) -> Iterator[tuple[IO[bytes], i
                         yield stream, entry.file_size
                     return
     else:
-        with tarfile.open(archive) as tar:
+        with open_tar(archive) as tar:
             for member in tar:
                 if member.isreg() and PurePosixPath(member.name).as_posix() == inner:
                     found = tar.extractfile(member)

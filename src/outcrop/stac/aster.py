@@ -65,7 +65,7 @@ def _files(item: Document, rasters: Sequence[AssetBand]) -> AsterFiles:
         band = band_of(asset, ASTER)
         if band is None or band.name in bands:
             continue
-        raster = inspect_raster(asset.path)
+        raster = inspect_raster(asset.path, plain=True)
         grid = mended(raster.grid, band.gsd_m or 0.0)
         if grid is not raster.grid:
             notes[STRETCHED] = None

@@ -13,7 +13,7 @@ from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.reasons import CLOUD, FILL, SHADOW, SNOW, WATER, Flag
-from outcrop.regrid import StackedSource, grid_at, regrid
+from outcrop.regrid import StackedSource, grid_at, interpolated, meeting_size, regrid
 from outcrop.remote import plain
 from outcrop.sensors import get_sensor
 from outcrop.sensors.base import Band, Sun
@@ -22,7 +22,7 @@ from outcrop.sensors.generic import RasterFile, StoredBand, inspect_raster
 from outcrop.sensors.landsat_quality import QA_PIXEL, radsat
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
-from outcrop.sensors.sentinel2_product import DEFAULT_RESOLUTION, RELIEF, SCL, interpolated
+from outcrop.sensors.sentinel2_product import DEFAULT_RESOLUTION, RELIEF, SCL
 from outcrop.source import BandFile, RasterSource, Source
 from outcrop.stac.aster import open_l1t
 from outcrop.stac.bands import AssetBand, asset_bands, band_of, best, number
@@ -204,7 +204,7 @@ class _Scene:
     def source(self, asset: AssetBand, band: Band) -> RasterSource:
         """Return one band on its own grid."""
         rule = scaling(self.item, self.product, asset, band)
-        raster = inspect_raster(asset.path)
+        raster = inspect_raster(asset.path, plain=True)
         stored = self._stored(raster, asset)
         scale, offset, known = rule.scale, rule.offset, rule.known
         if not known:
@@ -241,7 +241,7 @@ class _Scene:
     def grid(self, own: Sequence[RasterSource]) -> GeoBox:
         """Return the grid of the scene: that of its bands, or the one asked for."""
         sizes = [abs(s.grid.affine.a) for s in own]
-        asked = _meeting(self.options.resolution, sizes)
+        asked = meeting_size(self.options.resolution, sizes)
         if self.product.family == "sentinel2":
             return grid_at(own[0].grid, asked or max(DEFAULT_RESOLUTION, min(sizes)))
         if asked is None and all(s.grid == own[0].grid for s in own):
@@ -256,7 +256,7 @@ class _Scene:
             found = [a for a in self.rasters if _is_named(a, name)]
             if found:
                 asset = best(found, DEFAULT_RESOLUTION)
-                raster = inspect_raster(asset.path)
+                raster = inspect_raster(asset.path, plain=True)
                 file = BandFile(raster.bands[0].path, 1)
                 layer = RasterSource(name, raster.grid, (Band(name),), (file,), raster.striped)
                 yield DecodedSource(layer, flags)
@@ -301,12 +301,6 @@ class _Scene:
                 f"pixels are {finest:g} m in the rasters, where the item says {min(said):g} m: the "
                 "rasters are taken at their word"
             )
-
-
-def _meeting(wanted: float | None, sizes: Sequence[float]) -> float | None:
-    """Return a size asked for if the bands can meet at it; what cannot be is made later."""
-    whole = wanted and all((max(s, wanted) / min(s, wanted)).is_integer() for s in sizes)
-    return wanted if whole else None
 
 
 def angles_of(item: Document) -> tuple[float | None, float | None]:

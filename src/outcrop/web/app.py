@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
@@ -26,7 +27,10 @@ from outcrop.web.tiles import tiler
 
 ASSETS = Path(__file__).parent / "static"
 #: A corner of a polygon: longitude and latitude as the browser shows the map.
-Corner = tuple[Annotated[float, Field(ge=-1000, le=1000)], Annotated[float, Field(ge=-90, le=90)]]
+Corner = tuple[
+    Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)],
+    Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)],
+]
 
 
 class Place(BaseModel):
@@ -118,6 +122,13 @@ def create_app(bench: Workbench) -> FastAPI:
     async def refuse(_: Request, error: OutcropError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 422 if isinstance(error, InputError) else 500)
 
+    @app.exception_handler(RequestValidationError)
+    async def misread(_: Request, error: RequestValidationError) -> JSONResponse:
+        # Said without what was sent: a NaN in it could not be sent back.
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return JSONResponse({"detail": f"the request cannot be read: {where}: {first['msg']}"}, 422)
+
     app.mount("/assets", StaticFiles(directory=ASSETS / "assets"), name="assets")
     app.include_router(router)
     app.include_router(tiler(bench.runs).router, prefix="/api/runs/{run}/{layer}")
@@ -135,7 +146,7 @@ def _page(bench: Bench) -> HTMLResponse:
 def _all(bench: Bench) -> dict[str, Any]:
     return {
         "version": __version__, "basemap": bench.basemap, "library": bench.library is not None,
-        "runs": [describe(run) for run in bench.runs.values()],
+        "runs": [describe(run) for run in bench.runs.values() if run.is_there],
     }  # fmt: skip
 
 

@@ -12,23 +12,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.confidence import NO_DATA, facts_of
 from outcrop.config import recipe_to_toml
 from outcrop.engine import TILE
 from outcrop.errors import InputError
+from outcrop.products.confidence import confidence_layer, write_confidence_styles
 from outcrop.products.edits import Edited
 from outcrop.products.figure import choose_composite
-from outcrop.products.legend import Legend
-from outcrop.products.raster import cog_writer, overview_step
+from outcrop.products.legend import Legend, with_confidence
+from outcrop.products.raster import cog_writer, overview_step, row_reader
 from outcrop.products.style import colour_table
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import staged
 from outcrop.source import Window, open_quietly
+from outcrop.unitstats import count_values
 from outcrop.web.imagery import pixels_of
 from outcrop.web.measure import Labels
 from outcrop.web.runs import Run, open_runs
 
 #: What is said of the map before it was edited, and no longer true of it.
-_OF_THE_MAP = ("indices", "internal_scores", "selection")
+_OF_THE_MAP = ("confidence", "indices", "internal_scores", "selection")
 
 
 def export_to(folder: Path | str, out: Path | str, *, overwrite: bool = False) -> Legend:
@@ -80,15 +83,15 @@ def export_zip(run: Run, into: Path) -> Path:
 def export_into(folder: Path, run: Run) -> Legend:
     """Write the edited map into an empty folder."""
     state = run.edited()
-    legend = state.legend
     edits = len(run.read()[1].done)
-    _write_labels(folder, run, state, legend)
+    _write_labels(folder, run, state, state.legend)
+    metrics = _metrics(run, state, edits) | _with_confidence(folder, run)
+    legend = with_confidence(state.legend, metrics.get("confidence", {}).get("units", {}))
     write_styles(folder, legend)
     left_out = write_layers(folder, legend, run.grid, run.recipe.products.simplify)
     for name in ("mask.tif", "mask.tif.aux.xml", "mask.qml"):
         if (run.folder / name).is_file():
             shutil.copyfile(run.folder / name, folder / name)
-    metrics = _metrics(run, state, edits)
     left_out |= write_item(folder, legend, run.grid, metrics, run.recipe)
     metrics["left_out"] = left_out
     proof = {**run.settings.get("provenance", {}), "edits": edits, "units": len(legend.units)}
@@ -117,20 +120,57 @@ def _write_labels(folder: Path, run: Run, state: Edited, legend: Legend) -> None
                 write(window, table[labels.read(units, window)])
 
 
+def _with_confidence(folder: Path, run: Run) -> dict[str, Any]:
+    """Write ``confidence.tif`` of the edited map and say how sure it is, if the run knows.
+
+    It is that of the labels as they were mapped, where they are still shown.
+    """
+    known, path = run.metrics.get("confidence"), run.layer("confidence")
+    if known is None or path is None:
+        return {}
+    layer, counts, (rows, cols) = confidence_layer(), np.zeros((256, 256), np.int64), run.grid.shape
+    with (
+        row_reader(folder / "units.tif") as labels,
+        row_reader(path) as values,
+        cog_writer(
+            folder / "confidence.tif", run.grid, nodata=layer.nodata, resampling=layer.resampling
+        ) as write,
+    ):
+        for row in range(0, rows, TILE):
+            height = min(TILE, rows - row)
+            shown, sure = labels(row, height), values(row, height)
+            sure = np.where(shown > 0, sure, NO_DATA).astype(np.uint8)
+            write(Window(row, 0, height, cols), sure)
+            part = count_values(shown, sure)
+            counts[: len(part)] += part
+    write_confidence_styles(folder)
+    return {"confidence": {**known, **facts_of(counts)}}
+
+
 def _metrics(run: Run, state: Edited, edits: int) -> dict[str, Any]:
     """Return the run's measures as far as they are true of the edited map."""
     facts: Mapping[str, Any] = {k: v for k, v in run.metrics.items() if k not in _OF_THE_MAP}
-    note = f"the map of {run.folder.name}, edited by a geologist (edits: {edits})"
+    counted = "1 edit" if edits == 1 else f"{edits} edits"
+    note = f"edited by a geologist ({counted} of the map {run.folder.name})"
     if state.hidden:
         names = ", ".join(state.units[n].name for n in sorted(state.hidden))
         note += f"; left out of it: {names}"
     legend = state.legend
+    if "matches" in facts:
+        facts = {**facts, "matches": _still_true(facts["matches"], legend)}
     return {
         **facts,
         "units": sum(u.pixels > 0 for u in legend.units),
         "coverage": legend.mapped_pixels / max(int(facts["pixels"]), 1),
-        "notes": [note, *facts.get("notes", [])],
+        "notes": [*([note] if edits else []), *facts.get("notes", [])],
     }
+
+
+def _still_true(matches: Mapping[str, Any], legend: Legend) -> dict[str, Any]:
+    """Keep what units are like where their spectra are those that were compared."""
+    # A unit that was merged or split has lost the entry in its legend, as it has another mean.
+    same = {str(u.number) for u in legend.units if "matches" in u.extra}
+    return {**matches, "units": {n: m for n, m in matches["units"].items() if n in same}}
 
 
 def composite_of(run: Run, shown: tuple[int, ...]) -> NDArray[np.float32]:

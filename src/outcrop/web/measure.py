@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.confidence import UNLIKE
 from outcrop.engine import TILE
 from outcrop.errors import InputError
 from outcrop.grid import row_areas
@@ -141,7 +142,10 @@ def polygon(run: Run, ring_degrees: Ring) -> dict[str, Any]:
 def look_at_point(run: Run, at: Sequence[float]) -> dict[str, Any]:
     """Say what is at a point of the browser: unit, spectrum, confidence and coordinates."""
     point = run.place.to_map([at])
-    col, row = np.floor(run.place.to_pixels(point)[0]).astype(int).tolist()
+    pixel = np.floor(run.place.to_pixels(point)[0])
+    if not np.isfinite(pixel).all():  # where the map's projection has no place
+        return {"kind": "point", "crs": None, "degrees": list(at), "unit": None, "outside": True}
+    col, row = pixel.astype(int).tolist()
     rows, cols = run.grid.shape
     facts = {"kind": "point", **_coordinates(run, point), "row": row, "column": col}
     if not (0 <= row < rows and 0 <= col < cols):
@@ -154,6 +158,7 @@ def look_at_point(run: Run, at: Sequence[float]) -> dict[str, Any]:
         with pixels_of(run.image) as read:
             facts["spectrum"] = _or_none(read(_raster_window(window))[:, 0, 0])
     facts["confidence"] = _confidence(run, [window], None)
+    facts["unlike"] = facts["confidence"] == UNLIKE
     return facts
 
 

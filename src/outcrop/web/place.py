@@ -141,7 +141,8 @@ def _fits_mercator(grid: GeoBox) -> bool:
 def _applied(affine: Affine, points: Points) -> Points:
     x, y = points.T
     a, b, c, d, e, f = affine[:6]
-    return np.column_stack([a * x + b * y + c, d * x + e * y + f])
+    with np.errstate(invalid="ignore"):  # infinite is what a projection cannot place
+        return np.column_stack([a * x + b * y + c, d * x + e * y + f])
 
 
 def _to_metres(degrees: Points) -> Points:

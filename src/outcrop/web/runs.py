@@ -96,13 +96,33 @@ class Run:
         return Legend.from_json(text), read_log(text)
 
     def edited(self) -> Edited:
-        """Return what the edits make of the map; read anew only if the file has changed."""
-        facts = (self.folder / "legend.json").stat()
+        """Return what the edits make of the map; read anew only if the file has changed.
+
+        Raises
+        ------
+        InputError
+            If the folder is gone.
+        """
+        try:
+            facts = (self.folder / "legend.json").stat()
+        except OSError as error:
+            raise InputError(self._gone(error)) from None
         stamp, seen = (facts.st_mtime_ns, facts.st_size), self._seen
         if seen is None or seen[0] != stamp:
             legend, log = self.read()
             self._seen = seen = (stamp, edited(legend, log.done))
         return seen[1]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its folder still is where it was opened."""
+        return (self.folder / "legend.json").is_file()
+
+    def _gone(self, error: OSError) -> str:
+        return (
+            f"{self.folder} cannot be read any more ({error.strerror}): put it back, or stop the "
+            "workbench and start it on the runs that there are"
+        )
 
     def change(self, step: Callable[[Legend, EditLog], EditLog]) -> None:
         """Change the edits and write them, whole or not at all.
