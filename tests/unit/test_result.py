@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import outcrop
 from outcrop.config import Recipe, Step
 from outcrop.errors import InputError, OutputError
 from outcrop.products.explore import Explorer
+from outcrop.products.legend import Legend
 from rasters import blobs, write
 
 FAST = Recipe(
@@ -57,6 +59,18 @@ def test_a_model_shows_its_steps_and_bands(made):
     shown = repr(outcrop.Model.load(made[1].folder))
     assert shown.startswith("StandardScaler > NoSmoother > PCA > KMeans, fitted on B2, B3"), shown
     assert "Unit 4" in shown
+
+
+def test_a_legend_tells_how_sure_its_units_are(made):
+    legend = made[1].legend
+    plain = [replace(u, extra={}) for u in legend.units]
+    rated = [replace(u, extra={"mean_confidence": 80.4 + u.number}) for u in plain[:3]]
+    shown = Legend.of([*rated, plain[3]], legend.bands)
+    assert "25.0 %  81 % sure" in repr(shown)
+    assert repr(shown).count("sure") == 3
+    assert ">confidence</th>" in shown._repr_html_()
+    assert ">83 %</td>" in shown._repr_html_()
+    assert "confidence" not in Legend.of(plain, legend.bands)._repr_html_()
 
 
 def test_a_recipe_shows_its_toml():

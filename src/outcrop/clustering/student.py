@@ -255,7 +255,7 @@ class StudentMixture(Clusterer):
         return units
 
     def limits(self) -> Rows:
-        """Return the evidence of `planes` at the edge of each unit's ellipsoid (n_units_,)."""
+        """Return the evidence of `planes` at the edge of each unit's ellipsoid (n_units,)."""
         d = self.means_.shape[1]
         fall = (self.freedom + d) / 2 * np.log1p(self._farthest(d) / self.freedom)
         return np.asarray(self._levels() - fall, np.float32)

@@ -18,13 +18,14 @@ _CELL = "padding:.15em .7em;white-space:nowrap;text-align:"
 
 
 def legend_lines(legend: Legend) -> list[str]:
-    """Return a line for each unit: number, name, area, share."""
+    """Return a line for each unit: number, name, area, share, mean confidence if it is known."""
     shown = [u for u in legend.units if u.pixels]
     width = max((len(u.label) for u in shown), default=0)
     areas = [area_text(u.area, u.pixels) for u in shown]
     across = max(map(len, areas), default=0)
     return [
         f"{u.number:>4}  {u.label:<{width}}  {area:>{across}}  {share_text(u.share):>7}"
+        + (f"  {sure} sure" if (sure := sure_text(u)) else "")
         for u, area in zip(shown, areas, strict=True)
     ]
 
@@ -32,22 +33,30 @@ def legend_lines(legend: Legend) -> list[str]:
 def legend_table(legend: Legend) -> str:
     """Return an HTML table of the units: swatch, number, name, area, share, mean spectrum.
 
-    It sets no colour but the swatches', so that it reads on light and dark pages.
+    Between the last two stands the mean confidence, where a map has it. No colour is set but the
+    swatches', so that it reads on light and dark pages.
     """
     shown = [u for u in legend.units if u.pixels]
     low, high = _range(shown)
-    head = "".join(
-        f'<th scope="col" style="{_CELL}{side}">{text}</th>'
-        for text, side in (
-            ("", "left"), ("unit", "right"), ("name", "left"), ("area", "right"),
-            ("share", "right"), ("mean spectrum", "left"),
-        )
-    )  # fmt: skip
-    rows = "".join(f"<tr>{_cells(unit, low, high)}</tr>" for unit in shown)
+    rated = any(sure_text(unit) for unit in shown)
+    names = [
+        ("", "left"), ("unit", "right"), ("name", "left"), ("area", "right"), ("share", "right"),
+        *([("confidence", "right")] if rated else []), ("mean spectrum", "left"),
+    ]  # fmt: skip
+    head = "".join(f'<th scope="col" style="{_CELL}{side}">{name}</th>' for name, side in names)
+    rows = "".join(f"<tr>{_cells(unit, low, high, rated=rated)}</tr>" for unit in shown)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _cells(unit: Unit, low: float, high: float) -> str:
+def sure_text(unit: Unit) -> str:
+    """Return the mean confidence of a unit's pixels, empty where it is not known."""
+    from outcrop.products.legend import MEAN_CONFIDENCE
+
+    sure = unit.extra.get(MEAN_CONFIDENCE)
+    return "" if sure is None else f"{sure:.0f} %"
+
+
+def _cells(unit: Unit, low: float, high: float, *, rated: bool) -> str:
     swatch = (
         f'<span style="display:inline-block;width:1.6em;height:1em;vertical-align:middle;'
         f'border:1px solid;background:{escape(unit.colour)}"></span>'
@@ -55,7 +64,7 @@ def _cells(unit: Unit, low: float, high: float) -> str:
     cells = (
         (swatch, "left"), (str(unit.number), "right"), (escape(unit.label), "left"),
         (area_text(unit.area, unit.pixels), "right"), (escape(share_text(unit.share)), "right"),
-        (_spark(unit, low, high), "left"),
+        *([(sure_text(unit), "right")] if rated else []), (_spark(unit, low, high), "left"),
     )  # fmt: skip
     return "".join(f'<td style="{_CELL}{side}">{text}</td>' for text, side in cells)
 
