@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.confidence import kernels
+from outcrop.confidence.kernels import rate
 from outcrop.confidence.calibration import choose, distinctness
 from outcrop.config import Recipe
 
@@ -104,7 +104,7 @@ class Confidence:
         place[list(numbers)] = np.arange(len(numbers))
         rows, columns = core
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-        kernels.rate(
+        rate(
             place[labels], evidence, np.float32(self.strength), (rows.start, columns.start),
             self.table, unlike, out,
         )  # fmt: skip
