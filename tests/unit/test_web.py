@@ -121,7 +121,17 @@ def test_tiles_hold_raw_numbers(run, tmp_path):
     )
     assert colours.shape[0] == 4
     assert (colours[3] == 255).sum() > 1000
-    assert web.get(tile_of(run, run.place.max_zoom, "confidence")).status_code == 404
+    assert web.get(tile_of(run, run.place.max_zoom, "code")).status_code == 404
+
+
+def test_tiles_of_confidence_hold_percentages(run, tmp_path):
+    answer = client(run, tmp_path).get(tile_of(run, run.place.max_zoom, "confidence"))
+    assert answer.status_code == 200
+    with rasterio.open(run.folder / "confidence.tif") as raster:
+        known = set(np.unique(raster.read(1)).tolist())
+    shown = set(np.unique(read_png(answer.content)).tolist())
+    assert shown <= known | {255}
+    assert len(shown) > 5
 
 
 def test_a_tile_of_the_plane_is_the_map_pixel_for_pixel(workbench_runs, tmp_path):
@@ -157,6 +167,9 @@ def test_a_pixel_is_its_unit_spectrum_and_place(run, tmp_path):
         .json()
     )
     assert (look["row"], look["column"], look["unit"]) == (11, 70, unit_at(run, 11, 70))
+    with rasterio.open(run.folder / "confidence.tif") as raster:
+        assert look["confidence"] == raster.read(1)[11, 70]
+        assert look["unlike"] == (look["confidence"] == 0)
     with rasterio.open(run.scenes[0]) as scene:
         stored = scene.read()[:, 11, 70] * 1e-4
     np.testing.assert_allclose(look["spectrum"], stored, atol=1e-4)
@@ -259,7 +272,18 @@ def test_the_export_is_the_edited_map(run, tmp_path):
         n: by[n]["pixels"] for n in (unit, 4)
     }
     assert (labels[was == hidden] == 0).all()
+    with (
+        rasterio.open(folder / "confidence.tif") as raster,
+        rasterio.open(run.folder / "confidence.tif") as old,
+    ):
+        sure = raster.read(1)
+        np.testing.assert_array_equal(sure, np.where(labels > 0, old.read(1), 255))
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    assert metrics["confidence"]["mean"] == pytest.approx(sure[labels > 0].mean())
+    assert (folder / "confidence.qml").is_file()
     polygons = geopandas.read_file(folder / "units.gpkg")
+    weighted = (polygons["mean_confidence"] * polygons["pixels"]).sum() / (labels > 0).sum()
+    assert weighted == pytest.approx(metrics["confidence"]["mean"], abs=0.1)
     assert set(polygons["name"]) == {"Marl", "Dyke"}
     assert polygons["pixels"].sum() == (labels > 0).sum()
     assert "Marl" in (folder / "units.qml").read_text()
