@@ -149,7 +149,8 @@ def _spread(nodes: NDArray[np.float64], pixels: slice) -> NDArray[np.float64]:
     at = np.arange(count) / max(count - 1, 1) * (len(nodes) - 1)
     before = np.minimum(at.astype(int), len(nodes) - 2)
     rest = (at - before)[:, None]
-    return nodes[before] * (1 - rest) + nodes[before + 1] * rest
+    spread: NDArray[np.float64] = nodes[before] * (1 - rest) + nodes[before + 1] * rest
+    return spread
 
 
 def _window(
