@@ -15,7 +15,9 @@ from workbench import SHAPE, need_web
 
 need_web()
 
+import morecantile
 from fastapi.testclient import TestClient
+from pyproj import Transformer
 
 from outcrop.web.app import Workbench, create_app
 from outcrop.web.export import _metrics
@@ -71,7 +73,6 @@ def unit_at(run, row, col):
 
 
 def tile_of(run, zoom, layer="units", query=""):
-    import morecantile
 
     x, y, _ = morecantile.tms.get("WebMercatorQuad").tile(*at(run, 30, 45), zoom)
     return f"/api/runs/{run.id}/{layer}/tiles/WebMercatorQuad/{zoom}/{x}/{y}.png{query}"
@@ -479,3 +480,26 @@ def test_serve_says_what_is_missing(monkeypatch, tmp_path):
 def test_loopback_is_told_from_the_network():
     assert all(map(is_loopback, ("127.0.0.1", "localhost", "::1", "[::1]", "127.3.2.1")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.1.5", "example.org")))
+
+
+@pytest.mark.parametrize("coarser", [0, 1, 3])
+def test_a_tile_of_the_earth_has_each_pixel_from_its_place(workbench_runs, tmp_path, coarser):
+    run = open_runs([workbench_runs[0]])["utm"]
+    zoom = run.place.max_zoom - coarser
+    address = tile_of(run, zoom)
+    x, y = (int(part) for part in address.removesuffix(".png").split("/")[-2:])
+    labels = read_png(client(run, tmp_path).get(address).content)[0]
+    bounds = morecantile.tms.get("WebMercatorQuad").xy_bounds(morecantile.Tile(x, y, zoom))
+    size = (bounds.right - bounds.left) / 256
+    middles = np.arange(256) + 0.5
+    across, down = np.meshgrid(bounds.left + middles * size, bounds.top - middles * size)
+    with rasterio.open(run.folder / "units.tif") as units:
+        whole = units.read(1)
+        to_map = Transformer.from_crs(3857, units.crs, always_xy=True)
+        col, row = ~units.transform * np.array(to_map.transform(across, down))
+    there = (row >= 0) & (row < whole.shape[0]) & (col >= 0) & (col < whole.shape[1])
+    assert there.any()
+    assert (labels[~there] == 0).all()
+    expected = whole[row[there].astype(int), col[there].astype(int)]
+    # From an overview a label is that of most of the pixels around.
+    assert (labels[there] == expected).mean() > (0.999 if coarser == 0 else 0.6)
