@@ -110,6 +110,9 @@ def test_band_files_of_several_resolutions_meet(tmp_path, size, shape):
     assert source.grid.shape == shape
     data = read_all(source)
     assert np.isnan(data[0, 0, 0])
+    sent = pickle.loads(pickle.dumps(source))
+    for window in (Window(0, 0, 1, 2), Window(1, 1, shape[0] - 1, shape[1] - 2)):
+        np.testing.assert_array_equal(sent.read(window), data[:, *window.slices])
     if size is None:
         parts = fine.reshape(4, 2, 6, 2).mean((1, 3)) / 2
         np.testing.assert_allclose(data[0].flat[1:], parts.flat[1:], rtol=1e-6)
