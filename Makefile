@@ -53,4 +53,4 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 clean:
-	$(BIN)/python -c "import shutil; [shutil.rmtree(p, True) for p in ('demo', 'build', 'dist')]"
+	$(BIN)/python -c "import shutil; [shutil.rmtree(p, True) for p in ('demo', 'build', 'dist', 'docs/reference/generated')]"

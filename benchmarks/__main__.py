@@ -23,6 +23,8 @@ BENCHMARKS = {
     "memory": "Memory and time by size",
     "workers": "Worker processes",
     "gpu": "A GPU over the CPU",
+    "tiles": "Tiles of the workbench",
+    "sample": "The size of the sample",
 }
 
 

@@ -7,6 +7,7 @@ import inspect
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -163,6 +164,9 @@ class Recipe:
     refine: tuple[Step, ...] = ()
     products: Products = Products()
     run: Run = Run()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(recipe_to_toml(self))}</pre>"
 
 
 def recipe_names() -> tuple[str, ...]:

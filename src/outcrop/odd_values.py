@@ -15,6 +15,8 @@ from outcrop.sensors.base import Band
 
 #: Part of the mapped pixels from which on the user is told.
 MATTERS = 0.01
+#: Bands that a note names; a spectrometer has hundreds.
+MOST_NAMED = 12
 _SAID = {
     "above_1": "above 1",
     "not_positive": "0 or below",
@@ -88,11 +90,16 @@ def value_facts(
         kind: {
             band.name: {"pixels": int(n), "share": int(n) / max(mapped, 1)}
             for band, n in zip(bands, row, strict=True)
-            if n and (kind != "above_1" or band.quantity == "reflectance")
+            if n and _can_be_odd(kind, band)
         }
         for kind, row in zip(KINDS, counts, strict=True)
     }
     return {kind: found for kind, found in facts.items() if found}
+
+
+def _can_be_odd(kind: str, band: Band) -> bool:
+    """Tell whether a value of that kind is odd in a band: a model's features have either sign."""
+    return band.quantity == "reflectance" or (kind != "above_1" and band.quantity != "feature")
 
 
 def value_notes(facts: dict[str, dict[str, dict[str, float]]], *, clip: bool) -> list[str]:
@@ -102,7 +109,9 @@ def value_notes(facts: dict[str, dict[str, dict[str, float]]], *, clip: bool) ->
         many = [f"{name} {f['share']:.1%}" for name, f in found.items() if f["share"] >= MATTERS]
         if many:
             held = " and taken as 1" if kind == "above_1" and clip else ""
-            notes.append(f"pixels whose value is {_SAID[kind]}{held}: {', '.join(many)}")
+            more = f" and {len(many) - MOST_NAMED} more bands" if len(many) > MOST_NAMED else ""
+            named = ", ".join(many[:MOST_NAMED])
+            notes.append(f"pixels whose value is {_SAID[kind]}{held}: {named}{more}")
     return notes
 
 

@@ -43,8 +43,8 @@ PLANES_BY_BAND, PLANES_BY_UNIT = 6, 2
 COPIES = 8
 #: Seconds for a million pixels that COG, polygons and pictures take.
 FINISH_SECONDS = 0.25
-#: Bytes of a pixel of labels, in its part and in the COG, compressed.
-LABEL_BYTES = 1.0
+#: Bytes of a pixel of labels and confidence, in their parts and in the COGs, compressed.
+LABEL_BYTES = 1.2
 
 
 @dataclass(frozen=True)

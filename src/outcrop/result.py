@@ -115,7 +115,7 @@ class Result:
             subtitle=f"{sum(u.pixels > 0 for u in self.legend.units)} spectral units",
         )  # fmt: skip
 
-    def explore(self, cube: xr.DataArray | None = None) -> Explorer:
+    def explore(self, cube: xr.DataArray | None = None, title: str | None = None) -> Explorer:
         """Show the map to move about in: drag, zoom, point at a pixel, switch units off.
 
         The map is one self-contained page in a frame of the notebook. It needs no server, no
@@ -129,6 +129,8 @@ class Result:
         cube : DataArray, optional
             The imagery to show beneath the units: the cube that was mapped, or another on the
             same grid. Three bands are chosen for rocks, by wavelength.
+        title : str, optional
+            Instead of the scene's name.
 
         Returns
         -------
@@ -144,7 +146,8 @@ class Result:
 
         labels, step = read_overview(self.folder / "units.tif")
         imagery = None if cube is None else imagery_of(cube, self._grid.shape, step)
-        return Explorer.of(labels, self.legend, self._grid, step, self._scene, imagery)
+        title = self._scene if title is None else title
+        return Explorer.of(labels, self.legend, self._grid, step, title, imagery)
 
     def name_units(self, names: Mapping[int, str]) -> Result:
         """Give units names, and write them into ``legend.json`` beside those of the run.

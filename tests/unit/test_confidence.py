@@ -12,14 +12,16 @@ from odc.geo.geobox import GeoBox
 from scipy.stats import multivariate_t
 
 from outcrop import confidence, pipeline
+from outcrop.applying import apply_model
 from outcrop.clustering import CLUSTERERS
 from outcrop.confidence import NO_DATA, UNLIKE, Confidence, calibration, facts_of, kernels
 from outcrop.config import Recipe, Step, load_recipe, with_step
 from outcrop.labelling import Rate
-from outcrop.model import Model
+from outcrop.model import Model, fit_model
 from outcrop.products.confidence import PolygonMeans
 from outcrop.products.polygons import components
 from outcrop.sensors import Band
+from outcrop.simulate import simulate_scene
 from outcrop.source import ArraySource
 from rasters import blobs
 
@@ -158,7 +160,7 @@ def test_facts_are_counted_from_pixels():
     counts[0, 255], counts[3, 0], counts[3, 85], counts[9, 100] = 50, 10, 30, 60
     facts = facts_of(counts)
     assert facts["mean"] == pytest.approx((30 * 85 + 60 * 100) / 100)
-    assert facts["deciles"] == [0.1, 0, 0, 0, 0, 0, 0, 0, 0.3, 0.6]
+    assert facts["deciles"] == [0, 0, 0, 0, 0, 0, 0, 0, 0.3, 0.6]
     assert facts["unlike"] == {"pixels": 10, "share": 0.1}
     assert facts["units"] == {"3": pytest.approx(30 * 85 / 40), "9": 100.0}
 
@@ -288,3 +290,40 @@ def test_after_a_sieve_it_is_that_of_the_label_that_came_out(mapped, tmp_path, b
     np.testing.assert_array_equal(sure, rate(scene().data, units, whole))
     assert sure[changed].mean() < sure[units > 0].mean()
     assert result.metrics["confidence"]["mean"] == pytest.approx(sure[units > 0].mean())
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """What the default recipe makes of scenes that no calibration was learnt on, and the truth."""
+    maps = []
+    for seed, units in ((701, 5), (702, 6), (703, 8)):
+        made = simulate_scene("landsat8", shape=(130, 130), units=units, seed=seed)
+        grid = GeoBox(made.truth.shape, Affine(*made.transform), made.crs)
+        source = ArraySource("scene", grid, made.bands, made.reflectance)
+        default = load_recipe("default")
+        clusterer = with_step(default.clusterer, n_units=units, n_fit_rows=8000)
+        recipe = dataclasses.replace(default, clusterer=clusterer)
+        ready = pipeline.prepare(source, recipe)
+        model = fit_model(ready.sample, ready.features, ready.front, source.bands, recipe)
+        maps.append((model, source, made.truth))
+    return maps
+
+
+def right_and_sure(model, source, truth, folder):
+    apply_model(model, source, folder, threads=1)
+    units, sure = read(folder, "units.tif"), read(folder, "confidence.tif").astype(int)
+    there = (units > 0) & (truth > 0) & (sure > UNLIKE)
+    counts = np.zeros((256, 256), int)
+    np.add.at(counts, (units[there], truth[there]), 1)
+    return (counts.argmax(axis=1)[units] == truth)[there], sure[there]
+
+
+def test_percentages_are_shares_that_are_right(fresh, tmp_path):
+    parts = [right_and_sure(*one, tmp_path) for one in fresh]
+    right, sure = (np.concatenate(part) for part in zip(*parts, strict=True))
+    assert 100 * right.mean() == pytest.approx(sure.mean(), abs=8)
+    for low in range(50, 100, 10):
+        some = (sure >= low) & (sure < low + 10 + (low == 90))
+        if some.mean() > 0.05:
+            assert 100 * right[some].mean() == pytest.approx(sure[some].mean(), abs=12), low
+    assert right[sure >= 85].mean() > right[sure < 60].mean() + 0.2

@@ -9,6 +9,7 @@ import rasterio
 from outcrop.__main__ import main
 from outcrop.config import load_recipe
 from outcrop.measuring import KINDS
+from outcrop.odd_values import value_notes
 from rasters import blobs, write
 
 
@@ -81,3 +82,9 @@ def test_the_same_for_any_block(tmp_path):
         assert results[0][key] == results[1][key]
     one, two = ((tmp_path / f"o{i}" / "indices.tif").read_bytes() for i in (0, 1))
     assert one == two
+
+
+def test_a_note_names_a_dozen_bands():
+    facts = {"not_positive": {f"b{i}": {"pixels": 5, "share": 0.5} for i in range(40)}}
+    (note,) = value_notes(facts, clip=True)
+    assert note.endswith("b11 50.0% and 28 more bands")

@@ -59,6 +59,11 @@ def test_a_model_shows_its_steps_and_bands(made):
     assert "Unit 4" in shown
 
 
+def test_a_recipe_shows_its_toml():
+    page = outcrop.load_recipe()._repr_html_()
+    assert "[clusterer]\nname = &quot;student&quot;" in page
+
+
 def test_names_are_written_and_followed(result):
     named = result.name_units({2: "red beds", 4: "<b>bold & white"})
     assert [u.name for u in named.legend.units] == ["Unit 1", "red beds", "Unit 3",
@@ -139,9 +144,10 @@ def test_the_explorer_is_one_page_that_asks_for_nothing(made, tmp_path):
     page = shown.save(tmp_path / "map.html").read_text("utf-8")
     assert page == shown.page
     assert not re.findall(r"(?:src|href)=|@import|url\(|https?://|fetch\(|import\(", page)
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == page.count("data:image/webp;base64,") == 1
     assert 'sandbox="allow-scripts"' in shown._repr_html_()
-    assert result.explore().page.count("data:image/png;base64,") == 1
+    assert "data:image/webp" not in result.explore().page
+    assert "<h1>Wadi &amp; hills</h1>" in result.explore(title="Wadi & hills").page
     with pytest.raises(OutputError, match="cannot be written"):
         shown.save(tmp_path / "none" / "map.html")
 

@@ -156,7 +156,8 @@ def test_zip_and_metadata_file(tmp_path):
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for file in sorted(root.rglob("*")):
             packed.write(file, file.relative_to(tmp_path))
-    for path in (archive, root / "MTD_MSIL2A.xml", tmp_path / root.name):
+    (root / "manifest.safe").write_text("<a/>")
+    for path in (archive, root / "MTD_MSIL2A.xml", tmp_path / root.name, root / "manifest.safe"):
         np.testing.assert_array_equal(open_source(str(path)).read(Window(3, 4, 20, 20)), expected)
 
 

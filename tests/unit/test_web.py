@@ -15,7 +15,9 @@ from workbench import SHAPE, need_web
 
 need_web()
 
+import morecantile
 from fastapi.testclient import TestClient
+from pyproj import Transformer
 
 from outcrop.web.app import Workbench, create_app
 from outcrop.web.export import _metrics
@@ -71,7 +73,6 @@ def unit_at(run, row, col):
 
 
 def tile_of(run, zoom, layer="units", query=""):
-    import morecantile
 
     x, y, _ = morecantile.tms.get("WebMercatorQuad").tile(*at(run, 30, 45), zoom)
     return f"/api/runs/{run.id}/{layer}/tiles/WebMercatorQuad/{zoom}/{x}/{y}.png{query}"
@@ -121,7 +122,17 @@ def test_tiles_hold_raw_numbers(run, tmp_path):
     )
     assert colours.shape[0] == 4
     assert (colours[3] == 255).sum() > 1000
-    assert web.get(tile_of(run, run.place.max_zoom, "confidence")).status_code == 404
+    assert web.get(tile_of(run, run.place.max_zoom, "code")).status_code == 404
+
+
+def test_tiles_of_confidence_hold_percentages(run, tmp_path):
+    answer = client(run, tmp_path).get(tile_of(run, run.place.max_zoom, "confidence"))
+    assert answer.status_code == 200
+    with rasterio.open(run.folder / "confidence.tif") as raster:
+        known = set(np.unique(raster.read(1)).tolist())
+    shown = set(np.unique(read_png(answer.content)).tolist())
+    assert shown <= known | {255}
+    assert len(shown) > 5
 
 
 def test_a_tile_of_the_plane_is_the_map_pixel_for_pixel(workbench_runs, tmp_path):
@@ -157,6 +168,9 @@ def test_a_pixel_is_its_unit_spectrum_and_place(run, tmp_path):
         .json()
     )
     assert (look["row"], look["column"], look["unit"]) == (11, 70, unit_at(run, 11, 70))
+    with rasterio.open(run.folder / "confidence.tif") as raster:
+        assert look["confidence"] == raster.read(1)[11, 70]
+        assert look["unlike"] == (look["confidence"] == 0)
     with rasterio.open(run.scenes[0]) as scene:
         stored = scene.read()[:, 11, 70] * 1e-4
     np.testing.assert_allclose(look["spectrum"], stored, atol=1e-4)
@@ -259,7 +273,18 @@ def test_the_export_is_the_edited_map(run, tmp_path):
         n: by[n]["pixels"] for n in (unit, 4)
     }
     assert (labels[was == hidden] == 0).all()
+    with (
+        rasterio.open(folder / "confidence.tif") as raster,
+        rasterio.open(run.folder / "confidence.tif") as old,
+    ):
+        sure = raster.read(1)
+        np.testing.assert_array_equal(sure, np.where(labels > 0, old.read(1), 255))
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    assert metrics["confidence"]["mean"] == pytest.approx(sure[labels > 0].mean())
+    assert (folder / "confidence.qml").is_file()
     polygons = geopandas.read_file(folder / "units.gpkg")
+    weighted = (polygons["mean_confidence"] * polygons["pixels"]).sum() / (labels > 0).sum()
+    assert weighted == pytest.approx(metrics["confidence"]["mean"], abs=0.1)
     assert set(polygons["name"]) == {"Marl", "Dyke"}
     assert polygons["pixels"].sum() == (labels > 0).sum()
     assert "Marl" in (folder / "units.qml").read_text()
@@ -455,3 +480,26 @@ def test_serve_says_what_is_missing(monkeypatch, tmp_path):
 def test_loopback_is_told_from_the_network():
     assert all(map(is_loopback, ("127.0.0.1", "localhost", "::1", "[::1]", "127.3.2.1")))
     assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.1.5", "example.org")))
+
+
+@pytest.mark.parametrize("coarser", [0, 1, 3])
+def test_a_tile_of_the_earth_has_each_pixel_from_its_place(workbench_runs, tmp_path, coarser):
+    run = open_runs([workbench_runs[0]])["utm"]
+    zoom = run.place.max_zoom - coarser
+    address = tile_of(run, zoom)
+    x, y = (int(part) for part in address.removesuffix(".png").split("/")[-2:])
+    labels = read_png(client(run, tmp_path).get(address).content)[0]
+    bounds = morecantile.tms.get("WebMercatorQuad").xy_bounds(morecantile.Tile(x, y, zoom))
+    size = (bounds.right - bounds.left) / 256
+    middles = np.arange(256) + 0.5
+    across, down = np.meshgrid(bounds.left + middles * size, bounds.top - middles * size)
+    with rasterio.open(run.folder / "units.tif") as units:
+        whole = units.read(1)
+        to_map = Transformer.from_crs(3857, units.crs, always_xy=True)
+        col, row = ~units.transform * np.array(to_map.transform(across, down))
+    there = (row >= 0) & (row < whole.shape[0]) & (col >= 0) & (col < whole.shape[1])
+    assert there.any()
+    assert (labels[~there] == 0).all()
+    expected = whole[row[there].astype(int), col[there].astype(int)]
+    # From an overview a label is that of most of the pixels around.
+    assert (labels[there] == expected).mean() > (0.999 if coarser == 0 else 0.6)

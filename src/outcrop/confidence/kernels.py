@@ -12,6 +12,8 @@ REACH = 2
 #: Odds are told apart in steps of 1/`STEPS` between `LEAST` and `MOST`, in nats.
 LEAST, MOST, STEPS = -4.0, 28.0, 4
 BINS = int((MOST - LEAST) * STEPS)
+#: No data, among units and percentages.
+NONE = np.uint8(255)
 #: Of how many neighbours the alike ones are told.
 AROUND = (2 * REACH + 1) ** 2 - 1
 _DIAGONAL = np.float32(0.70710678)
@@ -46,8 +48,8 @@ def _count_alike(
                 continue
             row = framed[v, u : u + width]
             for x in range(width):
-                alike[x] += np.int16(row[x] == own[x])
-                known[x] += np.int16(row[x] >= 0)
+                alike[x] += np.uint8(row[x] == own[x])
+                known[x] += np.uint8(row[x] != NONE)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -65,7 +67,7 @@ def _votes(framed: Any, y: Any, left: Any, votes: Any, odd: Any) -> None:  # pra
             for x in range(width):
                 same = row[x] == own[x]
                 votes[x] += weight if same else np.float32(0)
-                odd[x] |= np.int16((not same) & (row[x] >= 0))
+                odd[x] |= np.uint8((row[x] != own[x]) & (row[x] != NONE))
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -78,7 +80,7 @@ def _rival(
     for v in range(-1, 2):
         for u in range(-1, 2):
             unit = framed[y + v, x + u]
-            if unit < 0 or unit == own:
+            if unit in (NONE, own):
                 continue
             # Straight and diagonal ones are counted, so that their order is no matter.
             straight, diagonal = 0, 0
@@ -102,8 +104,8 @@ def rate(
 
     Parameters
     ----------
-    place : ndarray of int16, shape (y, x)
-        Unit of each pixel, -1 = no data.
+    place : ndarray of uint8, shape (y, x)
+        Unit of each pixel, `NONE` = no data.
     evidence : ndarray of float32, shape (k, y, x)
     strength : float32
         What an agreeing neighbour is worth, in units of evidence.
@@ -116,15 +118,16 @@ def rate(
     out : ndarray of uint8, shape (rows, columns)
         Written; 255 = no data.
     """
-    units = len(evidence)
+    units, least = len(evidence), np.float32(-np.inf)
     rows, columns = out.shape
     top, left = first
     frame = REACH
-    framed = np.full((place.shape[0] + 2 * frame, place.shape[1] + 2 * frame), -1, np.int16)
+    framed = np.full((place.shape[0] + 2 * frame, place.shape[1] + 2 * frame), NONE, np.uint8)
     framed[frame:-frame, frame:-frame] = place
-    alike, known = np.empty(columns, np.int16), np.empty(columns, np.int16)
-    votes, odd = np.empty(columns, np.float32), np.empty(columns, np.int16)
+    alike, known = np.empty(columns, np.uint8), np.empty(columns, np.uint8)
+    votes, odd = np.empty(columns, np.float32), np.empty(columns, np.uint8)
     own, other = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    shares = _shares()
     for i in range(rows):
         y = top + i
         label = place[y, left : left + columns]
@@ -132,15 +135,15 @@ def rate(
         _votes(framed, y + frame, left + frame, votes, odd)
         own[:], other[:] = -np.inf, -np.inf
         for k in range(units):
-            row = evidence[k, y, left : left + columns]
+            row, unit = evidence[k, y, left : left + columns], np.uint8(k)
             for x in range(columns):
-                mine = label[x] == k
+                mine = label[x] == unit
                 own[x] = row[x] if mine else own[x]
-                other[x] = other[x] if mine else max(other[x], row[x])
+                other[x] = max(other[x], least if mine else row[x])
         for x in range(columns):
             unit = label[x]
-            if unit < 0:
-                out[i, x] = 255
+            if unit == NONE:
+                out[i, x] = NONE
                 continue
             if unlike[y, left + x]:
                 out[i, x] = 0
@@ -151,7 +154,7 @@ def rate(
                 near = _rival(framed, y + frame, col + frame, evidence, y, col, strength)
                 rival = max(rival, near)
             ahead = own[x] + strength * votes[x] - rival
-            out[i, x] = table[unit, _share(alike[x], known[x]), _step(ahead)]
+            out[i, x] = table[unit, shares[known[x], alike[x]], _step(ahead)]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -164,6 +167,10 @@ def _step(ahead: Any) -> Any:  # pragma: no cover - compiled
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _share(alike: Any, known: Any) -> Any:  # pragma: no cover - compiled
-    """Return how many of `AROUND` neighbours are alike, if as many as are known."""
-    return (np.int64(alike) * AROUND + known // 2) // max(np.int64(known), 1)
+def _shares() -> Any:  # pragma: no cover - compiled
+    """Return, by neighbours with data and alike ones, how many of `AROUND` that would be."""
+    out = np.zeros((AROUND + 1, AROUND + 1), np.uint8)
+    for known in range(1, AROUND + 1):
+        for alike in range(known + 1):
+            out[known, alike] = (alike * AROUND + known // 2) // known
+    return out

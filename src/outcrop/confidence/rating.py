@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.confidence import kernels
 from outcrop.confidence.calibration import choose, distinctness
+from outcrop.confidence.kernels import rate
 from outcrop.config import Recipe
 
 #: Values of ``confidence.tif`` that are no percentage.
@@ -100,13 +100,13 @@ class Confidence:
         ndarray of uint8
             1-100 percent, `UNLIKE` or `NO_DATA`.
         """
-        place = np.full(256, -1, np.int16)
+        place = np.full(256, NO_DATA, np.uint8)
         place[list(numbers)] = np.arange(len(numbers))
         rows, columns = core
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-        kernels.rate(
-            place[labels], evidence, np.float32(self.strength), (rows.start, columns.start),
-            self.table, unlike, out,
+        rate(
+            np.take(place, labels), evidence, np.float32(self.strength),
+            (rows.start, columns.start), self.table, unlike, out,
         )  # fmt: skip
         return out
 

@@ -22,15 +22,16 @@ def facts_of(counts: NDArray[np.int64]) -> dict[str, Any]:
     -------
     dict
         ``mean`` percent of the mapped pixels (those unlike any unit count as 0), ``deciles``
-        (share of the pixels at 0-9, 10-19, …, 90-100 percent), ``unlike`` (pixels and share),
-        ``units`` (mean by number).
+        (share of the mapped pixels at 1-9, 10-19, …, 90-100 percent), ``unlike`` (pixels and
+        share), ``units`` (mean by number).
     """
     given = counts[1:, :101]
     percent, total = np.arange(101), max(int(given.sum()), 1)
     by_unit, by_value = given.sum(axis=1), given.sum(axis=0)
     means = given @ percent / np.maximum(by_unit, 1)
-    tens = np.bincount(np.minimum(percent // 10, 9), weights=by_value, minlength=10)
     pixels = int(by_value[UNLIKE])
+    tens = np.bincount(np.minimum(percent // 10, 9), weights=by_value, minlength=10)
+    tens[0] -= pixels
     return {
         "mean": float(by_value @ percent / total),
         "deciles": (tens / total).tolist(),

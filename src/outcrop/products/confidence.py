@@ -91,7 +91,7 @@ def words(facts: Mapping[str, Any]) -> dict[str, Any]:
         "calibrated": facts["calibrated"],
         "calibration": facts["calibration"],
         "deciles": [
-            (f"{10 * i}-{10 * i + 9 if i < 9 else 100} %", f"{share:.1%}")
+            (f"{max(10 * i, 1)}-{10 * i + 9 if i < 9 else 100} %", f"{share:.1%}")
             for i, share in enumerate(facts["deciles"])
         ],
         "unlike": f"{unlike['pixels']:,} ({unlike['share']:.2%})",

@@ -43,6 +43,12 @@ FILES = {
     "confidence.tif": File(
         "confidence", "How sure each pixel's unit is, in percent; 0 is like no unit", COG, ("data",)
     ),
+    "confidence.tif.aux.xml": File(
+        "confidence-names", "What 0 means in it, for GDAL", "application/xml"
+    ),
+    "confidence.qml": File(
+        "confidence-qml", "Style of the confidence for QGIS", "application/xml", ("metadata",)
+    ),
     "clear.tif": File("clear", "How many clear observations a pixel is made of", COG, ("data",)),
     "code.tif": File("code", "The features that were clustered", COG, ("data",)),
     "indices.tif": File("indices", "Band ratios and indices, a named band each", COG, ("data",)),

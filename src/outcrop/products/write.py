@@ -82,7 +82,8 @@ def write_item(
         return {"item.json": "a STAC Item needs the time of the scene; give it with --datetime"}
     # Pictures and texts are written later; code and polygons may be missing.
     doubtful = {
-        "accuracy.json", "clear.tif", "code.tif", "confidence.tif", "units.gpkg", "indices.tif",
+        "accuracy.json", "clear.tif", "code.tif", "confidence.tif", "confidence.qml",
+        "units.gpkg", "indices.tif",
     }  # fmt: skip
     names = [n for n in FILES if n not in doubtful or (folder / n).is_file()]
     facts = stac.item(

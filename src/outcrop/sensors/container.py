@@ -129,6 +129,8 @@ def open_container(scene: str) -> Container | None:
         If an archive is damaged, or one of its names points outside it.
     """
     path = Path(scene)
+    if path.name == "manifest.safe" and path.is_file():  # of the folder that it lies in
+        path = path.absolute().parent
     if path.is_dir():
         return Container(path, "folder", tuple(sorted(_walk(path))))
     if not path.is_file():

@@ -110,6 +110,16 @@ class Place:
         """Bring points of the map's CRS to the Web Mercator metres that tiles are cut in."""
         return _to_metres(self.from_pixels(self.to_pixels(points)))
 
+    def pixels_of_metres(self, metres: Points) -> Points:
+        """Bring the Web Mercator metres of tiles to (column, row)."""
+        return self.to_pixels(self.to_map(_to_degrees(metres).tolist()))
+
+    @cached_property
+    def bounds_in_metres(self) -> tuple[float, float, float, float]:
+        """As `bounds`, in the Web Mercator metres of tiles."""
+        (left, bottom), (right, top) = _to_metres(np.reshape(self.bounds, (2, 2)))
+        return left, bottom, right, top
+
     def to_degrees(self, points: Points) -> Points | None:
         """Bring points of the map's CRS to longitude and latitude (WGS 84); None without a CRS."""
         if self.grid.crs is None:

@@ -15,9 +15,9 @@ import numpy as np
 from affine import Affine
 from fastapi import HTTPException, Query
 from morecantile import Tile, TileMatrixSets, tms
+from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.windows import Window as RasterWindow
-from rio_tiler.errors import TileOutsideBounds
 from rio_tiler.io import Reader
 from rio_tiler.models import ImageData
 from titiler.core.dependencies import DefaultDependency
@@ -26,10 +26,15 @@ from titiler.core.factory import TilerFactory
 from outcrop.source import open_quietly
 from outcrop.web.composites import coloured, parse_channels
 from outcrop.web.measure import ring_mask
+from outcrop.web.place import Place
 from outcrop.web.runs import Run
 
 GRID = "WebMercatorQuad"
 SIZE = 256
+#: Along each side of a tile, where pixels are projected exactly.
+NODES = 17
+#: An overview may be so much coarser than the tile, as GDAL has it.
+OVER = 1.2
 #: Tiles are asked for in parallel: one takes one thread.
 ENVIRONMENT = {"GDAL_NUM_THREADS": "1", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 MERCATOR_TILES = tms.get(GRID)
@@ -94,10 +99,81 @@ class LayerReader(Reader):
         place = self.asked.run.place
         if not place.on_earth:
             return _plane_tile(self.dataset, place.plane, where, bands, **how)
-        try:
-            return super().tile(*where, tilesize=SIZE, indexes=bands, **how)
-        except TileOutsideBounds:
-            raise _outside() from None
+        return _warped_tile(self.dataset, place, where, bands, **how)
+
+
+def _warped_tile(
+    dataset: Any, place: Place, where: tuple[int, int, int], bands: list[int], unscale: bool = False
+) -> ImageData:
+    """Read a tile of a map on the Earth: each pixel from the nearest of the map.
+
+    Where pixels lie is computed at some of them and interpolated between, which is right to a
+    tenth of a pixel for maps of up to half a continent; a warp by GDAL takes five times as long.
+    """
+    bounds = MERCATOR_TILES.xy_bounds(Tile(*where))
+    left, bottom, right, top = place.bounds_in_metres
+    size = (bounds.right - bounds.left) / SIZE
+    cols = _between((left - bounds.left) / size, (right - bounds.left) / size)
+    rows = _between((bounds.top - top) / size, (bounds.top - bottom) / size)
+    if cols.start >= cols.stop or rows.start >= rows.stop:
+        raise _outside()
+    x = bounds.left + np.linspace(cols.start + 0.5, cols.stop - 0.5, NODES) * size
+    y = bounds.top - np.linspace(rows.start + 0.5, rows.stop - 0.5, NODES) * size
+    nodes = place.pixels_of_metres(np.stack(np.meshgrid(x, y), axis=2).reshape(-1, 2))
+    col, row = (_spread(_spread(part.reshape(NODES, NODES), rows).T, cols).T for part in nodes.T)
+    inside = (row >= 0) & (row < dataset.height) & (col >= 0) & (col < dataset.width)
+    if not inside.any():
+        raise _outside()
+    area = abs(np.linalg.det(nodes[[NODES - 1, -NODES]] - nodes[0])) / inside.size
+    shrink = max([1, *(n for n in dataset.overviews(bands[0]) if n <= OVER * np.sqrt(area))])
+    i, height = _window(row[inside], shrink, dataset.height)
+    j, width = _window(col[inside], shrink, dataset.width)
+    read = _values(
+        dataset, bands, RasterWindow(width[0], height[0], width[1], height[1]), shrink, unscale
+    )
+    tile: Any = np.ma.MaskedArray(np.zeros((len(bands), SIZE, SIZE), read.dtype), True)
+    part = np.ma.MaskedArray(np.zeros((len(bands), *inside.shape), read.dtype), True)
+    part[:, inside] = read[:, i, j]
+    tile[:, rows, cols] = part
+    return ImageData(tile, bounds=tuple(bounds), crs=CRS.from_epsg(3857))
+
+
+def _between(first: float, last: float) -> slice:
+    """Return the pixels of a tile that lie between two places, those cut by them included."""
+    return slice(max(0, int(np.floor(first))), min(SIZE, int(np.ceil(last))))
+
+
+def _spread(nodes: NDArray[np.float64], pixels: slice) -> NDArray[np.float64]:
+    """Interpolate from the rows of an array to every pixel, linearly."""
+    count = pixels.stop - pixels.start
+    at = np.arange(count) / max(count - 1, 1) * (len(nodes) - 1)
+    before = np.minimum(at.astype(int), len(nodes) - 2)
+    rest = (at - before)[:, None]
+    spread: NDArray[np.float64] = nodes[before] * (1 - rest) + nodes[before + 1] * rest
+    return spread
+
+
+def _window(
+    places: NDArray[np.float64], shrink: int, whole: int
+) -> tuple[NDArray[np.intp], tuple[int, int]]:
+    """Return which row (or column) of an overview each place is in, and where to read it from."""
+    first = int(places.min()) // shrink * shrink
+    count = min(whole, (int(places.max()) // shrink + 1) * shrink) - first
+    return (places.astype(np.intp) - first) // shrink, (first, count)
+
+
+def _values(
+    dataset: Any, bands: list[int], window: RasterWindow, shrink: int, unscale: bool
+) -> Any:
+    shape = (len(bands), -(-window.height // shrink), -(-window.width // shrink))
+    read = dataset.read(bands, window=window, out_shape=shape, masked=True)
+    if not unscale:
+        return read
+    scales, offsets = (
+        np.array([values[b - 1] for b in bands])[:, None, None]
+        for values in (dataset.scales, dataset.offsets)
+    )
+    return read * scales + offsets
 
 
 def _plane_tile(
