@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from outcrop.__main__ import main
-from outcrop.products.report import scale_bar, three_digits
+from outcrop.products.report import scale_bar
+from outcrop.products.report_words import three_digits
 from rasters import blobs, write
 
 

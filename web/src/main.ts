@@ -19,7 +19,7 @@ class Workbench {
   private chosen: number | null = null;
   private look: Look | null = null;
   private drawing: { ring: Corner[]; unit: number | null } | null = null;
-  private looks: Looks = { swipe: 33, opacity: 1, veil: 0.7, channels: "" };
+  private looks: Looks = { swipe: 33, opacity: 1, veil: 0, channels: "" };
   private patterns = false;
   private numbers = false;
   private beside = false;
@@ -100,7 +100,7 @@ class Workbench {
     const sheet = find("show");
     sheet.innerHTML = `
       <label>Opacity of the units<input type="range" id="opacity" min="0" max="100" value="100"></label>
-      <label id="veil-row">Veil over what is unsure<input type="range" id="veil" min="0" max="100" value="70"></label>
+      <label id="veil-row"><span>Veil over what is unsure <small>(white; blue-green is unlike any unit)</small></span><input type="range" id="veil" min="0" max="100" value="0"></label>
       <label class="check"><input type="checkbox" id="patterns"> Patterns</label>
       <label class="check"><input type="checkbox" id="numbers"> Numbers on the map</label>
       <button id="fit">Show the whole map</button>`;

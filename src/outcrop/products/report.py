@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from outcrop.config import Recipe
 from outcrop.indices import INDICES, NDVI_BARE, NDVI_FULL
-from outcrop.odd_values import value_rows
 from outcrop.products import confidence
 from outcrop.products.charts import selection_charts, spectra_chart, training_charts
 from outcrop.products.citing import citations
@@ -18,6 +16,20 @@ from outcrop.products.files import FILES
 from outcrop.products.indices import NOT_DRY, covers
 from outcrop.products.legend import Legend
 from outcrop.products.numbers import Place
+from outcrop.products.report_words import (
+    band_words,
+    light_facts,
+    masked_by_date,
+    masked_rows,
+    method_words,
+    odd_value_table,
+    quality_rows,
+    scene_name,
+    selection_words,
+    three_digits,
+    unmapped_words,
+    without_folders,
+)
 from outcrop.products.unit_cards import (
     cards,
     matching_words,
@@ -25,7 +37,6 @@ from outcrop.products.unit_cards import (
     ratio_table,
 )
 from outcrop.products.wording import area_text, share_text
-from outcrop.reasons import REASONS
 from outcrop.sensors.base import Band
 
 
@@ -110,14 +121,14 @@ def render(
     selection, matches = metrics.get("selection"), metrics.get("matches")
     return page.render(
         title=title,
-        scene=_scene_name(str(metrics["scene"])),
+        scene=scene_name(str(metrics["scene"])),
         acquired=metrics.get("acquired", "").replace("/", " to "),
-        method=_method(recipe, legend.area_unit, len(bands)),
-        notes=[_without_folders(note, str(metrics["scene"])) for note in metrics["notes"]],
+        method=method_words(recipe, legend.area_unit, len(bands)),
+        notes=[without_folders(note, str(metrics["scene"])) for note in metrics["notes"]],
         mapped_units=metrics["units"],
         bands=bands,
         band_columns=bands if len(bands) <= COLUMNS else (),
-        composite=", ".join(_say_band(bands[i]) for i in shown),
+        composite=", ".join(band_words(bands[i]) for i in shown),
         terms=_terms(legend),
         in_pixels=legend.area_unit == "pixel",
         units=[{**_unit(u), "area_text": area_text(u.area, u.pixels),
@@ -134,16 +145,16 @@ def render(
         spectra=spectra_chart(legend),
         cards=cards(legend, pictures.where, matches),
         matching=matching_words(matches, legend) if matches else None,
-        selection_words=_selection_words(selection),
+        selection_words=selection_words(selection),
         selection=selection_charts(selection) if selection and len(selection["k"]) > 1 else [],
         training=training_charts(metrics["training"]) if metrics.get("training") else [],
-        quality=_quality(metrics),
-        unmapped=_unmapped(metrics),
-        masked=_masked(metrics),
-        by_date=_by_date(metrics),
+        quality=quality_rows(metrics),
+        unmapped=unmapped_words(metrics),
+        masked=masked_rows(metrics),
+        by_date=masked_by_date(metrics),
         indices=_indices(legend, metrics.get("indices")),
-        values=_values(metrics),
-        light=_light(metrics.get("illumination")),
+        values=odd_value_table(metrics),
+        light=light_facts(metrics.get("illumination")),
         run_toml=run_toml,
         files=[(name, FILES[name].what) for name in FILES if name in files],
         left_out=metrics.get("left_out", {}),
@@ -163,45 +174,6 @@ def scale_bar(metres: float | None) -> dict[str, Any] | None:
     length = max(n for n in (1, 2, 5) if n * power <= metres / 4 * (1 + 1e-9)) * power
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     return {"words": words, "share": round(100 * length / metres, 2)}
-
-
-def _scene_name(scene: str) -> str:
-    """Return the names of the files that a scene is made of, without their folders."""
-    return ", ".join(Path(part).name or part for part in scene.split(","))
-
-
-def _without_folders(note: str, scene: str) -> str:
-    """Call the files of a scene by their names: whose disk they lie on is nobody's business."""
-    for part in filter(None, scene.split(",")):
-        note = note.replace(part, Path(part).name or part)
-    return note
-
-
-def three_digits(value: float) -> str:
-    """Write a measure with three digits, or whole, and never with an exponent where it is large."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
-
-
-def _unmapped(metrics: Mapping[str, Any]) -> str:
-    pixels = round(metrics["pixels"] * (1 - metrics["coverage"]))
-    if not pixels:
-        return f"Nothing: all {metrics['pixels']:,} pixels are mapped."
-    return (
-        f"{pixels:,} of {metrics['pixels']:,} pixels ({1 - metrics['coverage']:.2%}) are not "
-        "mapped: they lack data in a band, or were left out for the reasons below, if there are "
-        "any."
-    )
-
-
-def _values(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the table of odd values, without columns that hold nothing."""
-    rows = value_rows(metrics)
-    names = ("Haze subtracted", "Above 1", "0 or below", "Raised to a floor")
-    kept = [i for i in range(len(names)) if any(row[1 + i] for row in rows)]
-    return {
-        "columns": [names[i] for i in kept],
-        "rows": [(row[0], [row[1 + i] for i in kept]) for row in rows],
-    } if kept else None  # fmt: skip
 
 
 _QUANTITY = {
@@ -256,140 +228,3 @@ def _terms(legend: Legend) -> list[tuple[str, dict[int, str]]]:
 
 def _or_empty(value: int | None) -> str:
     return "" if value is None else str(value)
-
-
-def _say_band(band: Band) -> str:
-    um = f" ({band.wavelength_um:.2f} µm)" if band.wavelength_um else ""
-    return f"{band.name}{um}"
-
-
-#: Steps that have words of their own, by the name that a recipe calls them by.
-_STEPS = {
-    "log": "logarithms of the values",
-    "bilateral": "edge-keeping (bilateral) smoothing",
-    "pca": "principal components",
-    "mnf": "minimum noise fractions",
-    "autoencoder": "reduced by an autoencoder",
-    "stacked": "reduced by a stacked autoencoder",
-    "kmeans": "clustered by k-means",
-    "mixture": "clustered by a mixture of Gaussians",
-    "student": "clustered by a robust (Student's t) mixture",
-    "majority": "majority filter",
-    "potts": "Potts refinement by neighbours",
-}
-
-
-def _method(recipe: Recipe, area_unit: str, bands: int) -> str:
-    """Say the steps of a recipe that do something, in their order."""
-    compressed = recipe.features.compresses(bands)
-    fractions = str(min(bands, recipe.features.compress_to)) if compressed else "none"
-    steps = [
-        (recipe.features.transform, "{} of the bands"),
-        (_used(recipe), "features {}"),
-        (recipe.preprocess.scale, "{} scaling"),
-        (fractions, "{} minimum noise fractions"),
-        (recipe.smooth.name, "{} smoothing"),
-        (recipe.reducer.name, "reduced by {}"),
-        (recipe.clusterer.name, "clustered by {}"),
-        *((step.name, "{} filter") for step in recipe.refine),
-    ]
-    said = [_STEPS.get(name) or words.format(name) for name, words in steps if name != "none"]
-    if recipe.products.min_area:
-        unit = "m²" if area_unit == "m2" else "pixels"
-        said.append(f"areas under {recipe.products.min_area:g} {unit} joined to a neighbour")
-    return ", ".join(said)
-
-
-def _used(recipe: Recipe) -> str:
-    """Say what the features are, where they are not the bands alone."""
-    return "none" if recipe.features.use == ("bands",) else " and ".join(recipe.features.use)
-
-
-def _selection_words(selection: Mapping[str, Any] | None) -> str:
-    if not selection:
-        return ""
-    if selection["rule"] == "given":
-        return f"The number of units, {selection['chosen']}, was given."
-    return f"{selection['chosen']} units, chosen by this rule: {selection['rule']}."
-
-
-def _quality(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    scores = metrics.get("internal_scores") or {}
-    rows = [("Pixels mapped", f"{metrics['coverage']:.2%} of {metrics['pixels']:,}")]
-    if clear := metrics.get("clear_observations"):
-        rows.append(("Clear observations of a pixel, mean", f"{clear['mean']:.1f}"))
-    if "fitted_pixels" in metrics:
-        rows.append(("Pixels the model was fitted on", f"{metrics['fitted_pixels']:,}"))
-    if "model" in metrics:
-        rows.append(("Model fitted elsewhere", str(metrics["model"])))
-    for key, name in (
-        ("silhouette", "Silhouette (-1 to 1, higher is better)"),
-        ("calinski_harabasz", "Calinski-Harabasz (higher is better)"),
-        ("davies_bouldin", "Davies-Bouldin (lower is better)"),
-    ):
-        if scores.get(key) is not None:
-            rows.append((name, three_digits(scores[key])))
-    return [*rows, ("Time taken", f"{metrics['seconds']:,.0f} s")]
-
-
-def _masked(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Name, meaning, pixels and share of what was left out, where the scene says why."""
-    meanings = {r.name: r.meaning for r in REASONS}
-    return [
-        (name, meanings[name], f"{facts['pixels']:,}", f"{facts['share']:.1%}")
-        for name, facts in metrics.get("masked", {}).items()
-    ]
-
-
-def _light(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Put the correction of the light on slopes into words, None where there was none."""
-    if facts is None:
-        return None
-    method = {"c": "C (Teillet et al. 1982)", "minnaert": "Minnaert (Smith et al. 1980)",
-              "scs+c": "SCS+C (Soenen et al. 2005)"}[facts["method"]]  # fmt: skip
-    scenes = facts["scenes"]
-    suns = "; ".join(
-        f"azimuth {s['sun_azimuth']:.1f}° and elevation {s['sun_elevation']:.1f}° (from the "
-        f"{s['sun_from']}{_of(s, scenes)})"
-        for s in scenes
-    )
-    low, high = min(s["relief"][0] for s in scenes), max(s["relief"][1] for s in scenes)
-    words = (
-        f"Corrected by {method} on {facts['dem']}, {'each scene' if scenes[1:] else ''} with the "
-        f"sun at {suns}. The heights under the scene run from {low:,.0f} to {high:,.0f} m."
-    )
-    rows = []
-    for name, key, form in _LIGHT_SCORES:
-        values = [(facts.get(when) or {}).get(key) for when in ("before", "after")]
-        rows.append((name, *("" if v is None else form.format(v) for v in values)))
-    bands = [
-        (b["band"] + _of(scene, scenes),
-         "left as it is" if b["coefficient"] is None else f"{b['coefficient']:.3g}",
-         f"{b['correlation']:.2f}")
-        for scene in scenes
-        for b in scene["bands"]
-    ]  # fmt: skip
-    return {"words": words, "rows": rows, "bands": bands}
-
-
-def _of(scene: Mapping[str, Any], scenes: Sequence[Mapping[str, Any]]) -> str:
-    """Name one of several scenes."""
-    return f" of {Path(scene['scene'].split(',')[0]).name}" if len(scenes) > 1 else ""
-
-
-_LIGHT_SCORES = (
-    ("Mutual information of units and illumination (bits)", "illumination", "{:.3f}"),
-    ("The same as a share of what the units tell", "illumination_share", "{:.1%}"),
-    ("Share that where slopes face tells of the units", "aspect_share", "{:.1%}"),
-    ("Share that the side of the sun tells among slopes of the same light", "across_share",
-     "{:.1%}"),
-)  # fmt: skip
-
-
-def _by_date(metrics: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Reason, observations, share clear on other dates, share masked on most dates."""
-    return [
-        (name, f"{f['observations']:,}", f"{f['clear_on_others']:.0%}",
-         "" if f["persistent"] is None else f"{f['persistent']:.0%}")
-        for name, f in metrics.get("masks_by_date", {}).items()
-    ]  # fmt: skip
