@@ -132,7 +132,7 @@ def test_tiles_of_confidence_hold_percentages(run, tmp_path):
         known = set(np.unique(raster.read(1)).tolist())
     shown = set(np.unique(read_png(answer.content)).tolist())
     assert shown <= known | {255}
-    assert len(shown) > 5
+    assert shown & set(range(1, 101)), "some of the map is in the tile"
 
 
 def test_a_tile_of_the_plane_is_the_map_pixel_for_pixel(workbench_runs, tmp_path):

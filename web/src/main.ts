@@ -100,17 +100,20 @@ class Workbench {
     const sheet = find("show");
     sheet.innerHTML = `
       <label>Opacity of the units<input type="range" id="opacity" min="0" max="100" value="100"></label>
-      <label id="veil-row"><span>Veil over what is unsure <small>(white; blue-green is unlike any unit)</small></span><input type="range" id="veil" min="0" max="100" value="0"></label>
+      <div id="veil-row">
+        <label class="check"><input type="checkbox" id="veiled"> <span>Veil over what is unsure <small>(white; blue-green is unlike any unit)</small></span></label>
+        <label>Strength of the veil<input type="range" id="veil" min="0" max="100" value="70"></label>
+      </div>
       <label class="check"><input type="checkbox" id="patterns"> Patterns</label>
       <label class="check"><input type="checkbox" id="numbers"> Numbers on the map</label>
       <button id="fit">Show the whole map</button>`;
-    const slide = (id: string, key: "opacity" | "veil"): void =>
-      find<HTMLInputElement>(id).addEventListener("input", (event) => {
-        this.looks[key] = Number((event.target as HTMLInputElement).value) / 100;
-        this.applyLooks();
-      });
-    slide("opacity", "opacity");
-    slide("veil", "veil");
+    const share = (id: string): number => Number(find<HTMLInputElement>(id).value) / 100;
+    const look = (): void => {
+      this.looks.opacity = share("opacity");
+      this.looks.veil = find<HTMLInputElement>("veiled").checked ? share("veil") : 0;
+      this.applyLooks();
+    };
+    for (const id of ["opacity", "veil", "veiled"]) find(id).addEventListener("input", look);
     for (const key of ["patterns", "numbers"] as const) {
       find<HTMLInputElement>(key).addEventListener("change", (event) => {
         this[key] = (event.target as HTMLInputElement).checked;
