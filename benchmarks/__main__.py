@@ -19,6 +19,7 @@ BENCHMARKS = {
     "startup": "Start-up",
     "paper": "A map, over the paper's method",
     "floor": "The pass, over the floor",
+    "parts": "The parts of the pass",
     "alternatives": "Against other programs",
     "memory": "Memory and time by size",
     "workers": "Worker processes",
