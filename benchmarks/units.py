@@ -1,8 +1,9 @@
 """Check the rule for the number of units on simulated scenes of 3 to 15 units.
 
-    python benchmarks/units.py DATA [--scenes 24] [--first-seed 300]
+    python benchmarks/units.py DATA [--scenes 24] [--first-seed 300] [--ground development|test]
 
-DATA is the folder that holds ``mutawintji/``. Prints a Markdown table.
+DATA is the folder that holds ``mutawintji/``; ``--ground`` takes a half of the proving ground
+instead of scenes made up by the way, and needs ``zion/`` too. Prints a Markdown table.
 
 Protocol: each scene's bands are brought to the default recipe's features (no labels), and its
 mixture is fitted for every number of units from 2 to 20, to a sample of 16,000 pixels. Scored is
@@ -37,7 +38,7 @@ from outcrop.model import fit_front
 from outcrop.pipeline import features_of
 from outcrop.sample import draw
 from recipes import source_of
-from scenes import Case
+from scenes import GROUND, Case, Ground
 
 NUMBERS = range(2, 21)
 PRICES = (0.006, 0.008, 0.01, 0.012, 0.014, 0.017)
@@ -66,7 +67,7 @@ def cases(count: int, first_seed: int) -> list[Case]:
     return found
 
 
-def features(case: Case, data: Path) -> tuple[np.ndarray, np.ndarray]:
+def features(case: Case | Ground, data: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return features and true unit of a sample of the scene's pixels."""
     scene, recipe = case.make(data), load_recipe("default")
     source = source_of(scene)
@@ -85,13 +86,14 @@ def curve(rows: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with limited_threads():
         model = StudentMixture(price=0.0)
         found = [model._compared(sample, k, k) for k in NUMBERS]
-    ami = [adjusted_mutual_info_score(truth, c.labels) for c in found]
+    there = truth > 0  # what nobody has labelled is clustered, and not scored
+    ami = [adjusted_mutual_info_score(truth[there], c.labels[there]) for c in found]
     return np.array([c.net_likelihood for c in found]), np.array(ami)
 
 
 def sizeable(truth: np.ndarray) -> list[int]:
     units, counts = np.unique(truth, return_counts=True)
-    return [int(u) for u, n in zip(units, counts, strict=True) if n >= SMALLEST * len(truth)]
+    return [int(u) for u, n in zip(units, counts, strict=True) if u and n >= SMALLEST * len(truth)]
 
 
 def groups(rows: np.ndarray, truth: np.ndarray, confused: float = 0.1) -> int:
@@ -127,11 +129,13 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--first-seed", type=int, default=300)
+    parser.add_argument("--ground", choices=["development", "test"])
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     likely, amis, columns, units, apart = [], [], [], [], []
-    for case in cases(options.scenes, options.first_seed):
+    half = [case for case in GROUND if case.half == options.ground]
+    for case in half or cases(options.scenes, options.first_seed):
         rows, truth = features(case, options.data)
         held_out, ami = curve(rows, truth)
         likely.append(held_out)

@@ -48,7 +48,7 @@ _SUN_RADII = 6.957e8 / 1.495978707e11  # its radius in astronomical units
 
 
 def sunlight(wavelength_um: float) -> float:
-    """Sunlight above the atmosphere, of a black body, in W/m2/um."""
+    """Sunlight above the atmosphere in W/m2/um, of a black body: right within a fifth."""
     first, second = 1.19104e8, 14387.77  # 2hc2 in W um4/m2/sr, and hc/k in um K (CODATA 2018)
     radiance = first * wavelength_um**-5.0 / np.expm1(second / (wavelength_um * _SUN_K))
     return float(np.pi * radiance * _SUN_RADII**2)
