@@ -98,7 +98,7 @@ class StudentMixture(Clusterer):
         Degrees of freedom of the tails; the more, the closer to Gaussians.
     pooling : float, default 3
         Weight of the mean shape, in average units.
-    members : int, default 24
+    members : int, default 48
         Mixtures whose consensus is the start; 1 starts from k-means itself. While numbers of
         units are compared it is always 1.
     n_member_rows : int, default 6000
@@ -154,7 +154,7 @@ class StudentMixture(Clusterer):
         price: float = 0.01,
         freedom: float = 30.0,
         pooling: float = 3.0,
-        members: int = 24,
+        members: int = 48,
         n_member_rows: int = 6000,
         n_init: int = 4,
         max_iter: int = 300,
@@ -206,8 +206,8 @@ class StudentMixture(Clusterer):
             part = _some(rows, self.n_member_rows, n_units, int(seeds[member]))
             space = half_whitened(part) if member % 2 else part
             start = lloyd(space, n_units, int(seeds[member]), n_init=1)
-            fitted = clone(self)._climb(part, start.labels_, n_units)
-            return fitted._shares(rows)
+            other: Self = clone(self)
+            return other._climb(part, start.labels_, n_units)._shares(rows)
 
         return consensus(list(side_by_side(shares, range(self.members))))
 
