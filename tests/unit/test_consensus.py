@@ -6,6 +6,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from outcrop.clustering.consensus import consensus, half_whitened, most_central
 from outcrop.clustering.student import StudentMixture
+from outcrop.engine import limited_threads
 from outcrop.errors import InputError
 
 
@@ -66,6 +67,15 @@ def test_fits_to_other_rows_agree_more():
         pairs = [adjusted_rand_score(a, b) for i, a in enumerate(fits) for b in fits[:i]]
         agreed[members] = np.mean(pairs)
     assert agreed[24] > agreed[1] + 0.05
+
+
+def test_members_side_by_side_are_members_one_by_one():
+    rows, found = bent(0)[:2000], []
+    for beside in (1, 3):
+        with limited_threads(1, beside=beside):
+            found.append(StudentMixture(5, members=6, random_state=0).fit(rows))
+    np.testing.assert_array_equal(found[0].means_, found[1].means_)
+    np.testing.assert_array_equal(found[0].labels_, found[1].labels_)
 
 
 @pytest.mark.parametrize("params", [{"members": 0}, {"n_member_rows": 1}])
