@@ -15,7 +15,7 @@ from outcrop.config import load_recipe
 from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.spectrometer import in_water_vapour
 from recipes import map_of, scores, source_of
-from scenes import CASES
+from scenes import EARLY
 
 NAMES = ("d1", "d4", "d5", "t1", "t6")
 
@@ -41,7 +41,7 @@ def main() -> None:
     simulated.get_sensor = lambda _: sensor
     scenes.SHAPE = (options.side, options.side)
     made = [
-        dataclasses.replace(c, sensor="emit").make(options.data) for c in CASES if c.name in NAMES
+        dataclasses.replace(c, sensor="emit").make(options.data) for c in EARLY if c.name in NAMES
     ]
     base = load_recipe()
     for count in map(int, options.fractions.split(",")):

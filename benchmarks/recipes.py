@@ -1,8 +1,9 @@
 """Compare recipes on simulated scenes at k = the true number of units.
 
     python benchmarks/recipes.py DATA [--half development|test] [--recipes "a;b"] [--seeds 2]
+        [--scenes ground|early]
 
-DATA is the folder that holds ``mutawintji/``. Prints Markdown tables.
+DATA is the folder that holds ``mutawintji/`` and ``zion/``. Prints Markdown tables.
 
 Protocol: every recipe is fitted on a scene's valid pixels (a sample of 200,000 at most, all in
 `nagar2024`), without labels, and told the number of units. Scored is its final map, filters
@@ -39,7 +40,7 @@ from outcrop.pipeline import features_of
 from outcrop.sample import draw
 from outcrop.simulate import SimulatedScene
 from outcrop.source import ArraySource
-from scenes import CASES
+from scenes import SETS
 
 MAJORITY = (Step("majority", {"size": 7}),)
 
@@ -136,11 +137,7 @@ def scores(truth: np.ndarray, units: np.ndarray) -> tuple[float, float]:
 def compare(recipes: dict[str, Recipe], cases, data: Path, seeds: int) -> None:
     scenes = [(case, case.make(data)) for case in cases]
     for case, scene in scenes:
-        window = f", Mutawintji at {case.pixel_size:.0f} m" if case.window else ""
-        print(
-            f"- {case.name}: {case.sensor}, {len(scene.unit_names)} units{window}, vegetation "
-            f"{case.vegetation}, noise {case.noise}, patchy {case.patchy}"
-        )
+        print(f"- {case.name}: {len(scene.unit_names)} units, {case.describe()}")
     print(f"\nAccuracy / AMI, means of {seeds} seeds; sd is between seeds, of accuracy.\n")
     print("| recipe |", " | ".join(c.name for c, _ in scenes), "| mean | sd | s a scene |")
     print("|---|" + "---|" * (len(scenes) + 3))
@@ -185,6 +182,7 @@ def stability(recipes: dict[str, Recipe], cases, data: Path, seeds: int) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--scenes", choices=SETS, default="ground")
     parser.add_argument("--half", choices=["development", "test"], default="development")
     parser.add_argument("--recipes", help="some of the names, by semicolons; all unless given")
     parser.add_argument("--seeds", type=int, default=2)
@@ -195,7 +193,7 @@ def main() -> None:
     recipes = named()
     if options.recipes:
         recipes = {n: recipes[n] for n in (r.strip() for r in options.recipes.split(";"))}
-    cases = [c for c in CASES if c.half == options.half]
+    cases = [c for c in SETS[options.scenes] if c.half == options.half]
     work = stability if options.stability else compare
     work(recipes, cases, options.data, options.seeds)
 

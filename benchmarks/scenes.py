@@ -1,8 +1,10 @@
 """The simulated scenes that recipes are compared on: a development half and a test half.
 
-Written down before any recipe was run on them. ``patchy`` scenes have, besides what the
-simulator does, a brightness that varies within the units by itself (crusts, lags, moisture):
-on real arid ground it does, and a recipe that lives on brightness alone should be found out.
+Written down before any recipe was run on them. `GROUND` is the proving ground, a TOML a scene
+in ``ground/``. `EARLY` are the twelve simpler scenes of before; their ``patchy`` ones have,
+besides what the simulator does, a brightness that varies within the units by itself (crusts,
+lags, moisture): on real arid ground it does, and a recipe that lives on brightness alone should
+be found out.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import numpy as np
 from scipy import ndimage
 
 from outcrop.simulate import SimulatedScene, simulate_from_map, simulate_scene
+from outcrop.simulate.ground import simulate_ground
+from outcrop.simulate.law import Law, read_law
 
 SHAPE = (240, 240)
 
@@ -47,6 +51,37 @@ class Case:
             )  # fmt: skip
         return replace(scene, reflectance=brightened(scene.reflectance, self.patchy, self.seed))
 
+    def describe(self) -> str:
+        """Say what the scene is, in a line."""
+        window = f", Mutawintji at {self.pixel_size:.0f} m" if self.window else ""
+        return (
+            f"{self.sensor}{window}, vegetation {self.vegetation}, noise {self.noise}, "
+            f"patchy {self.patchy}"
+        )
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One scene of the proving ground."""
+
+    law: Law
+
+    @property
+    def name(self) -> str:
+        return self.law.name
+
+    @property
+    def half(self) -> str:
+        return self.law.half
+
+    def make(self, data: Path) -> SimulatedScene:
+        """Simulate the scene; ``data`` is the folder that holds ``mutawintji/`` and ``zion/``."""
+        return simulate_ground(self.law, data)
+
+    def describe(self) -> str:
+        """Say what the scene is, in a line."""
+        return f"{self.law.sensor}, {self.law.layout}. {self.law.note}"
+
 
 def brightened(cube: np.ndarray, sd: float, seed: int) -> np.ndarray:
     """Multiply all bands by one random field, of ``sd`` in its logarithm, at two sizes of patch."""
@@ -60,7 +95,7 @@ def brightened(cube: np.ndarray, sd: float, seed: int) -> np.ndarray:
     return np.clip(cube * np.exp(sd / np.sqrt(2) * field), 0.001, 0.999).astype(np.float32)
 
 
-CASES = (
+EARLY = (
     Case("d1", "development", "landsat8", 11, units=4),
     Case("d2", "development", "landsat8", 12, window=(700, 900, 960, 960), pixel_size=60),
     Case("d3", "development", "aster", 13, units=10, vegetation=0.25),
@@ -76,3 +111,8 @@ CASES = (
          patchy=0.25),
     Case("t6", "test", "aster", 26, units=9, patchy=0.25),
 )  # fmt: skip
+
+GROUND = tuple(
+    Ground(read_law(path)) for path in sorted((Path(__file__).parent / "ground").glob("*.toml"))
+)
+SETS = {"ground": GROUND, "early": EARLY}

@@ -8,6 +8,7 @@ Jessell and Valenta 1996, Noddy).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from outcrop.simulate.spectra import LITHOLOGIES, Lithology
-from outcrop.simulate.terrain import ROUGHNESS, Field, Terrain, carve, fractal_noise
+from outcrop.simulate.terrain import (
+    ROUGHNESS,
+    Field,
+    Terrain,
+    carve,
+    fractal_noise,
+    standardised,
+)
 
 Labels = NDArray[np.intp]
 
@@ -171,7 +179,14 @@ def _alluvial(rng: np.random.Generator, catchment: Field) -> NDArray[np.bool_]:
 
 
 def generate_map(
-    rng: np.random.Generator, shape: tuple[int, int], units: int, relief_m: float, blur: float
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    units: int,
+    relief_m: float,
+    blur: float,
+    *,
+    rocks: Sequence[Lithology] | None = None,
+    relief: Field | None = None,
 ) -> GeologicalMap:
     """Make a geological map of folded, faulted strata, an intrusion and alluvium.
 
@@ -189,32 +204,64 @@ def generate_map(
         alluvium, and from four on one is an intrusion.
     relief_m, blur : float
         As in `outcrop.simulate.terrain.carve`.
+    rocks : sequence of Lithology, optional
+        One per unit, the intrusion and the alluvium last, in place of the usual ones.
+    relief : array, shape (y, x), optional
+        Relief that owes nothing to the rock, such as a real one, in place of a made-up one.
 
     Returns
     -------
     GeologicalMap
     """
     strata = units - (units > 2) - (units > 3)
-    x, y = _plane(shape)
-    tilt = rng.uniform(0, 2 * np.pi)
-    ground = fractal_noise(rng, shape, 0.5 * min(shape), ROUGHNESS)
-    ground += 1.0 * (np.cos(tilt) * x + np.sin(tilt) * y)
+    if rocks is None:
+        usual = [*STRATA[:strata], *[INTRUSION][: units > 3], *[COVER][: units > 2]]
+        rocks = [LITHOLOGIES[name] for name in usual]
+    if relief is None:
+        x, y = _plane(shape)
+        tilt = rng.uniform(0, 2 * np.pi)
+        ground = fractal_noise(rng, shape, 0.5 * min(shape), ROUGHNESS)
+        ground += 1.0 * (np.cos(tilt) * x + np.sin(tilt) * y)
+    else:
+        ground = standardised(relief)
     labels, bedding = _strata(rng, shape, strata, ground)
-    names = [*STRATA[:strata]]
     if units > 3:
         inside = _intruded(rng, shape)
-        labels = np.where(inside, len(names), labels)
+        labels = np.where(inside, strata, labels)
         bedding = np.where(inside, np.float32(0), bedding)
-        names.append(INTRUSION)
-    hardness = np.array([LITHOLOGIES[n].hardness for n in names], dtype=np.float32)
+    hardness = np.array([rock.hardness for rock in rocks], dtype=np.float32)
     ridges = hardness[labels] + 0.3 * bed_texture(rng, bedding)
     terrain = carve(ridges, ground, relief_m, blur)
     if units > 2:
         fill = _alluvial(rng, terrain.catchment)
-        labels = np.where(fill, len(names), labels)
+        labels = np.where(fill, len(rocks) - 1, labels)
         bedding = np.where(fill, np.float32(0), bedding)
-        names.append(COVER)
-    return GeologicalMap(labels, tuple(LITHOLOGIES[n] for n in names), bedding, terrain)
+    return GeologicalMap(labels, tuple(rocks), bedding, terrain)
+
+
+def province(rng: np.random.Generator, shape: tuple[int, int], units: int) -> Labels:
+    """Make a map of units that lie in ragged bodies, as plutons, flows and their cover do.
+
+    A plurigaussian map (Armstrong et al. 2011): each unit has a random field, and the highest
+    has the ground. Some units are common and some are rare.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of randomness.
+    shape : tuple of int
+        Rows and columns.
+    units : int
+        2 or more.
+
+    Returns
+    -------
+    array, shape (y, x)
+        Units from 0.
+    """
+    size = 0.6 * min(shape)
+    fields = [fractal_noise(rng, shape, size, rng.uniform(4.2, 5.0)) for _ in range(units)]
+    return np.asarray(np.argmax(fields + rng.normal(0, 0.35, (units, 1, 1)), axis=0))
 
 
 def bed_texture(rng: np.random.Generator, bedding: Field, beds: int = 120) -> Field:

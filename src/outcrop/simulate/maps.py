@@ -18,7 +18,7 @@ from scipy import ndimage
 from outcrop.errors import InputError
 from outcrop.simulate.geology import GeologicalMap, Labels
 from outcrop.simulate.spectra import LITHOLOGIES, Lithology, find_lithologies
-from outcrop.simulate.terrain import ROUGHNESS, carve, fractal_noise
+from outcrop.simulate.terrain import ROUGHNESS, Field, carve, fractal_noise, standardised
 
 MOST_CODES = 254
 """Rock units that a map has at most: 0 is nodata in the truth, and 255 is left free."""
@@ -123,6 +123,7 @@ def chart_of_codes(
     lithologies: Sequence[str | Lithology] | None,
     relief_m: float,
     foot: float,
+    relief: Field | None = None,
 ) -> tuple[GeologicalMap, NDArray[np.bool_], tuple[str, ...]]:
     """Make a geological map of an array of codes, with relief that follows its rocks.
 
@@ -138,6 +139,8 @@ def chart_of_codes(
         One per code, in rising order.
     relief_m, foot : float
         As in `outcrop.simulate.terrain.carve`.
+    relief : array, shape (y, x), optional
+        Relief that owes nothing to the rock, in place of a made-up one.
 
     Returns
     -------
@@ -169,9 +172,11 @@ def chart_of_codes(
         labels = labels[tuple(near)]
     shape = (codes.shape[0], codes.shape[1])
     hardness = np.array([rock.hardness for rock in rocks], dtype=np.float32)[labels]
-    terrain = carve(
-        hardness, fractal_noise(rng, shape, 0.5 * min(shape), ROUGHNESS), relief_m, foot
-    )
+    if relief is None:
+        relief = fractal_noise(rng, shape, 0.5 * min(shape), ROUGHNESS)
+    else:
+        relief = standardised(relief)
+    terrain = carve(hardness, relief, relief_m, foot)
     chart = GeologicalMap(labels, rocks, np.zeros(shape, dtype=np.float32), terrain)
     names = tuple(f"{rock.name} ({code})" for rock, code in zip(rocks, known, strict=True))
     return chart, valid, names

@@ -96,6 +96,25 @@ ABSORBERS: dict[str, tuple[Absorption, ...]] = {
         Absorption(2.330, 0.100),  # Mg-OH: KC89, width C93
         Absorption(2.255, 0.040, 0.35),  # Fe-OH: KC89
     ),
+    "alunite": (
+        Absorption(2.170, 0.060),  # Al-OH: HA79, C90
+        Absorption(1.765, 0.040, 0.4),  # OH: HA79, C90
+    ),
+    "gypsum": (
+        Absorption(1.750, 0.060, 0.8),  # H2O: H77, C90
+        Absorption(2.215, 0.080),  # H2O: H77, C90
+        Absorption(2.950, 1.000, 1.2),  # wing of the H2O fundamentals: H77
+    ),
+    "epidote": (
+        Absorption(2.340, 0.060),  # Fe-OH: C90
+        Absorption(2.256, 0.040, 0.4),  # Fe-OH: C90
+        Absorption(1.050, 0.220, 0.3),  # Fe3+: H77
+    ),
+    "jarosite": (
+        Absorption(0.430, 0.100, edge=True),  # Fe3+: HA79, C90
+        Absorption(0.915, 0.200, 0.5),  # Fe3+: HA79, C90
+        Absorption(2.265, 0.040, 0.35),  # Fe-OH: C90
+    ),
     "hydration": (Absorption(2.950, 1.000),),  # wing of the H2O fundamentals: H77, C99
     "chlorophyll": (
         Absorption(0.460, 0.110),  # pigments in the blue: CU89
@@ -119,11 +138,11 @@ ABSORBERS: dict[str, tuple[Absorption, ...]] = {
 """Minerals and plant matter by name, each with its absorptions."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "ferric": ("hematite", "goethite"),
-    "mafic": ("pyroxene", "amphibole", "chlorite"),
-    "clay": ("white mica", "kaolinite", "smectite"),
+    "ferric": ("hematite", "goethite", "jarosite"),
+    "mafic": ("pyroxene", "amphibole", "chlorite", "epidote"),
+    "clay": ("white mica", "kaolinite", "smectite", "alunite"),
     "carbonate": ("calcite", "dolomite"),
-    "hydration": ("hydration",),
+    "hydration": ("hydration", "gypsum"),
 }
 """Minerals whose abundance varies together inside a unit."""
 

@@ -59,6 +59,11 @@ def fractal_noise(
     columns = fft.rfftfreq(padded[1])[None, :].astype(np.float32)
     gain = (rows**2 + columns**2 + np.float32(1.0 / outer**2)) ** np.float32(-exponent / 4.0)
     field = fft.irfft2(fft.rfft2(white) * gain, s=padded)[: shape[0], : shape[1]]
+    return standardised(field)
+
+
+def standardised(field: Field) -> Field:
+    """Bring a field to mean 0 and standard deviation 1."""
     return np.asarray((field - field.mean()) / max(float(field.std()), 1e-12), dtype=np.float32)
 
 
