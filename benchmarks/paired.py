@@ -1,8 +1,8 @@
 """Is the default better than what it is compared with? Paired differences with intervals.
 
-    python benchmarks/paired.py DATA [--half development|test] [--scenes t1,t2] [--against "a;b"]
+    python benchmarks/paired.py DATA [--half development|test] [--scenes ground|early] [--only g1,g2] [--against "a;b"]
 
-DATA is the folder that holds ``mutawintji/``. Prints Markdown tables.
+DATA is the folder that holds ``mutawintji/`` and ``zion/``. Prints Markdown tables.
 
 Protocol: as in recipes.py, k is the true number of units and all pixels of the final map are
 scored. For the intervals square blocks of the scene (as wide as the longest range of the errors'
@@ -26,7 +26,7 @@ from sklearn.metrics import adjusted_rand_score
 from outcrop.comparison.groups import group
 from outcrop.comparison.intervals import Resampling, interval, replicate
 from recipes import map_of, named, scores, source_of
-from scenes import CASES
+from scenes import SETS
 
 OURS = "default"
 THEIRS = ("nagar2024, pca", "nagar2024, autoencoder", "nagar2024, stacked", "2 whitened components")
@@ -95,15 +95,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--half", choices=["development", "test"], default="development")
-    parser.add_argument("--scenes", help="some of the half, by commas")
+    parser.add_argument("--scenes", choices=SETS, default="ground")
+    parser.add_argument("--only", help="some of the half, by commas")
     parser.add_argument("--against", default=";".join(THEIRS), help="names in recipes.py")
     options = parser.parse_args()
     others = options.against.split(";")
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    cases = [c for c in CASES if c.half == options.half]
-    if options.scenes:
-        cases = [c for c in cases if c.name in options.scenes.split(",")]
+    cases = [c for c in SETS[options.scenes] if c.half == options.half]
+    if options.only:
+        cases = [c for c in cases if c.name in options.only.split(",")]
     found = []
     for case in cases:
         found.append(judged(case, options.data, others))
