@@ -1,6 +1,7 @@
 """Is the default better than what it is compared with? Paired differences with intervals.
 
-    python benchmarks/paired.py DATA [--half development|test] [--scenes ground|early] [--only g1,g2] [--against "a;b"]
+    python benchmarks/paired.py DATA [--half development|test] [--scenes ground|early]
+        [--only g1,g2] [--against "a;b"]
 
 DATA is the folder that holds ``mutawintji/`` and ``zion/``. Prints Markdown tables.
 
