@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 from scipy.stats import f as f_distribution
+from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import check_is_fitted
 
 from outcrop.clustering import student_kernels as kernels
 from outcrop.clustering.base import WITHIN, Clusterer, Rows
+from outcrop.clustering.consensus import consensus, half_whitened
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
 from outcrop.clustering.selection import Candidate, Subsample, distinct_rows
+from outcrop.engine import side_by_side
 from outcrop.errors import InputError
 from outcrop.estimator import in_batches
 from outcrop.rowwise import times
@@ -58,6 +61,15 @@ def _started(rows: Doubles, labels: NDArray[Any], means: Doubles) -> _Sums:
     return _Sums(sizes.astype(np.float64), np.array(pulled))
 
 
+def _some(rows: Rows, most: int, n_units: int, seed: int) -> Rows:
+    """Return some of the rows, in their order; all where some hold fewer kinds than units."""
+    if len(rows) <= most:
+        return rows
+    chosen = np.random.default_rng(seed).choice(len(rows), most, replace=False)
+    few = rows[np.sort(chosen)]
+    return few if distinct_rows(few, n_units) >= n_units else rows
+
+
 class StudentMixture(Clusterer):
     """A mixture of multivariate t distributions whose shapes are drawn towards their mean.
 
@@ -66,6 +78,11 @@ class StudentMixture(Clusterer):
     contacts: the heavy tails let a unit have odd pixels, and each scale matrix is pooled with
     the mean of all, as if ``pooling`` average units' worth of pixels had been seen with that
     (a conjugate prior, as in Fraley & Raftery 2007). At 0 the units' shapes are free.
+
+    Where a climb ends hangs on where it began, and ends that are far apart can be equally likely.
+    So ``members`` mixtures are fitted, each to other rows and from another start: every second
+    from k-means on the columns as they are, every second on `half_whitened` ones. What they
+    agree on (`consensus`) is where the mixture starts.
 
     Parameters
     ----------
@@ -83,8 +100,13 @@ class StudentMixture(Clusterer):
         Degrees of freedom of the tails; the more, the closer to Gaussians.
     pooling : float, default 3
         Weight of the mean shape, in average units.
+    members : int, default 48
+        Mixtures whose consensus is the start; 1 starts from k-means itself. While numbers of
+        units are compared it is always 1.
+    n_member_rows : int, default 6000
+        Rows, drawn at random, that each of them is fitted on.
     n_init : int, default 4
-        Starts of k-means, of which the mixture takes the best.
+        Starts of k-means, of which the best is taken, where there is one member.
     max_iter : int, default 300
         The most steps of expectation-maximisation.
     tol : float, default 1e-3
@@ -105,7 +127,7 @@ class StudentMixture(Clusterer):
     factors_ : ndarray of float64, shape (n_units, columns, columns)
         ``(x - mean) @ factor`` has an identity scale matrix.
     start_centers_ : ndarray of float32
-        Centres of the k-means that the mixture started from.
+        Centres of the units that the mixture started from.
     labels_ : ndarray of int32, shape (n,)
     n_units_, n_iter_ : int
     selection_ : dict
@@ -134,6 +156,8 @@ class StudentMixture(Clusterer):
         price: float = 0.01,
         freedom: float = 30.0,
         pooling: float = 3.0,
+        members: int = 48,
+        n_member_rows: int = 6000,
         n_init: int = 4,
         max_iter: int = 300,
         tol: float = 1e-3,
@@ -148,6 +172,8 @@ class StudentMixture(Clusterer):
         self.price = price
         self.freedom = freedom
         self.pooling = pooling
+        self.members = members
+        self.n_member_rows = n_member_rows
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
@@ -162,18 +188,51 @@ class StudentMixture(Clusterer):
                 f"freedom is {self.freedom!r}, pooling {self.pooling!r} and price {self.price!r}; "
                 "they must be more than 0, and 0 or more"
             )
-        if len(rows) > self.n_fit_rows:
-            chosen = np.random.default_rng(seed).choice(len(rows), self.n_fit_rows, replace=False)
-            few = rows[np.sort(chosen)]
-            rows = few if len(np.unique(few, axis=0)) >= n_units else rows
-        start = lloyd(rows, n_units, seed, n_init=self.n_init)
-        self.start_centers_ = start.cluster_centers_
+        if self.members < 1 or self.n_member_rows < 2:
+            raise InputError(
+                f"members is {self.members!r} and n_member_rows {self.n_member_rows!r}; they must "
+                "be 1 and 2 or more"
+            )
+        rows = _some(rows, self.n_fit_rows, n_units, seed)
+        if self.members > 1:
+            labels = self._agreed(rows, n_units, seed)
+        else:
+            labels = lloyd(rows, n_units, seed, n_init=self.n_init).labels_
+        self._climb(rows, labels, n_units)
+
+    def _agreed(self, rows: Rows, n_units: int, seed: int) -> NDArray[Any]:
+        """Return the units (n,) that mixtures from other starts, on other rows, agree on."""
+        seeds = np.random.default_rng(seed).integers(2**31 - 1, size=self.members)
+
+        def shares(member: int) -> Rows:
+            part = _some(rows, self.n_member_rows, n_units, int(seeds[member]))
+            space = half_whitened(part) if member % 2 else part
+            start = lloyd(space, n_units, int(seeds[member]), n_init=1)
+            other: Self = clone(self)
+            return other._climb(part, start.labels_, n_units)._shares(rows)
+
+        return consensus(list(side_by_side(shares, range(self.members))))
+
+    def _shares(self, rows: Rows) -> Rows:
+        """Return what part of each row each unit has, (n, units)."""
+        joint, _ = self._densities(rows)
+        shares = np.exp(joint - joint.max(axis=0))
+        return np.asarray((shares / shares.sum(axis=0)).T)
+
+    def _climb(self, rows: Rows, labels: NDArray[Any], n_units: int) -> Self:
+        """Fit by expectation-maximisation from the units of rows."""
         # About their mean, for float32 to keep their digits.
         origin = rows.mean(axis=0, dtype=np.float64)
         centred = rows - origin
         laid_out = _laid_out(centred, self.reg)
-        self.means_ = np.asarray(start.cluster_centers_, np.float64) - origin
-        self._maximise(_started(centred, start.labels_, self.means_), laid_out)
+        self.means_ = np.array(
+            [
+                centred[labels == k].mean(axis=0) if k in labels else 0 * origin
+                for k in range(n_units)
+            ]
+        )
+        self.start_centers_ = np.asarray(self.means_ + origin, np.float32)
+        self._maximise(_started(centred, labels, self.means_), laid_out)
         before = -np.inf
         for self.n_iter_ in range(1, self.max_iter + 1):  # noqa: B020
             likelihood, sums = self._expect(laid_out)
@@ -182,6 +241,7 @@ class StudentMixture(Clusterer):
             before = likelihood
             self._maximise(sums, laid_out)
         self.means_ = self.means_ + origin
+        return self
 
     def _expect(self, rows: _Rows) -> tuple[float, _Sums]:
         """Return the mean log likelihood, and the sums that the next step needs."""
@@ -293,13 +353,24 @@ class StudentMixture(Clusterer):
             stability=float(adjusted_rand_score(labels, others)),
         )
 
+    def _trained(self, rows: Rows, n_units: int, seed: int) -> Self:
+        """Return another with so many units, of one member: numbers are compared by many fits."""
+        other: Self = clone(self).set_params(members=1)
+        other._train(rows, n_units, seed)
+        return other
+
     def _seen(self, rows: Rows) -> tuple[NDArray[np.int32], Doubles]:
         """Return the units and the log densities of rows, as `planes` computes them."""
-        joint = np.empty((len(self.means_), 1, len(rows)), np.float32)
-        labels = self._units_of(rows.T[:, None], joint)[0].astype(np.int32)
+        joint, labels = self._densities(rows)
         most = joint.max(axis=0)
         likelihood = most + np.log(np.exp(joint - most).sum(axis=0))
-        return labels, likelihood[0] + self._constant()
+        return labels, likelihood + self._constant()
+
+    def _densities(self, rows: Rows) -> tuple[Rows, NDArray[np.int32]]:
+        """Return log densities (units, n) but for a constant, and units, as `planes` does."""
+        joint = np.empty((len(self.means_), 1, len(rows)), np.float32)
+        labels = self._units_of(rows.T[:, None], joint)[0].astype(np.int32)
+        return joint[:, 0], labels
 
     def _log_likelihood(self, rows: Rows) -> float:
         """Return the mean log density of rows."""
