@@ -108,7 +108,7 @@ def _warped_tile(
     """Read a tile of a map on the Earth: each pixel from the nearest of the map.
 
     Where pixels lie is computed at some of them and interpolated between, which is right to a
-    tenth of a pixel for maps of up to half a continent; a warp by GDAL takes five times as long.
+    tenth of a pixel for maps of up to half a continent; a warp by GDAL takes three times as long.
     """
     bounds = MERCATOR_TILES.xy_bounds(Tile(*where))
     left, bottom, right, top = place.bounds_in_metres
