@@ -23,6 +23,8 @@ from outcrop.estimator import in_batches
 from outcrop.rowwise import times
 
 Doubles = NDArray[np.float64]
+#: Rows that a mixture of the consensus stands for: few rows leave little to disagree about.
+ROWS_A_MEMBER = 100
 
 
 class _Sums(NamedTuple):
@@ -101,8 +103,8 @@ class StudentMixture(Clusterer):
     pooling : float, default 3
         Weight of the mean shape, in average units.
     members : int, default 48
-        Mixtures whose consensus is the start; 1 starts from k-means itself. While numbers of
-        units are compared it is always 1.
+        Mixtures whose consensus is the start, but one for every `ROWS_A_MEMBER` rows at most; 1
+        starts from k-means itself. While numbers of units are compared it is always 1.
     n_member_rows : int, default 6000
         Rows, drawn at random, that each of them is fitted on.
     n_init : int, default 4
@@ -194,15 +196,16 @@ class StudentMixture(Clusterer):
                 "be 1 and 2 or more"
             )
         rows = _some(rows, self.n_fit_rows, n_units, seed)
-        if self.members > 1:
-            labels = self._agreed(rows, n_units, seed)
+        members = min(self.members, len(rows) // ROWS_A_MEMBER)
+        if members > 1:
+            labels = self._agreed(rows, n_units, seed, members)
         else:
             labels = lloyd(rows, n_units, seed, n_init=self.n_init).labels_
         self._climb(rows, labels, n_units)
 
-    def _agreed(self, rows: Rows, n_units: int, seed: int) -> NDArray[Any]:
+    def _agreed(self, rows: Rows, n_units: int, seed: int, members: int) -> NDArray[Any]:
         """Return the units (n,) that mixtures from other starts, on other rows, agree on."""
-        seeds = np.random.default_rng(seed).integers(2**31 - 1, size=self.members)
+        seeds = np.random.default_rng(seed).integers(2**31 - 1, size=members)
 
         def shares(member: int) -> Rows:
             part = _some(rows, self.n_member_rows, n_units, int(seeds[member]))
@@ -211,7 +214,7 @@ class StudentMixture(Clusterer):
             other: Self = clone(self)
             return other._climb(part, start.labels_, n_units)._shares(rows)
 
-        return consensus(list(side_by_side(shares, range(self.members))))
+        return consensus(list(side_by_side(shares, range(members))))
 
     def _shares(self, rows: Rows) -> Rows:
         """Return what part of each row each unit has, (n, units)."""
