@@ -11,7 +11,7 @@ PAGE := src/outcrop/web/static/index.html
 
 .PHONY: help setup demo test check docs format bench clean
 help:
-	@echo "make demo   set up, map the embedded scene, evaluate it, say where the report is"
+	@echo "make demo   set up, simulate a scene, map it, evaluate the map, say where the report is"
 	@echo "make test   set up, run all tests"
 	@echo "make check  formatting, lint and types"
 	@echo "make docs   the documentation as pages, with the tutorial run: build/site/index.html"

@@ -103,8 +103,8 @@ class Cleaning:
         typer.Option(
             "--mask",
             help="Reasons to leave pixels out, instead of the recipe's, joined by commas: "
-            "saturated, cloud, shadow, edge, snow, water, vegetation, cast-shadow, no-height; "
-            "or none.",
+            "saturated, cloud, shadow, edge, snow, water, vegetation, cast-shadow, no-height, "
+            "suspect; or none.",
         ),
     ] = None
     ndvi: Annotated[
@@ -158,11 +158,15 @@ class Fitting:
     recipe: Annotated[
         str, typer.Option("--recipe", help="Name (see: outcrop recipes) or TOML file.")
     ] = config.DEFAULT_RECIPE
-    reducer: Annotated[str | None, typer.Option("--reducer", help="Instead of the recipe's.")] = (
-        None
-    )
+    reducer: Annotated[
+        str | None,
+        typer.Option(
+            "--reducer", help="none, pca, mnf, autoencoder or stacked, instead of the recipe's."
+        ),
+    ] = None
     clusterer: Annotated[
-        str | None, typer.Option("--clusterer", help="Instead of the recipe's.")
+        str | None,
+        typer.Option("--clusterer", help="kmeans, mixture or student, instead of the recipe's."),
     ] = None
     units: Annotated[str | None, typer.Option("--units", help="Number of units, or auto.")] = None
     features: Annotated[
@@ -174,7 +178,8 @@ class Fitting:
         ),
     ] = None
     like: Annotated[
-        str | None, typer.Option("--like", help="legend.json of a run whose units to take over.")
+        str | None,
+        typer.Option("--like", help="Folder or legend.json of a run whose units to take over."),
     ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Of everything random.")] = None
     sample: Annotated[str | None, typer.Option("--sample", help="Pixels to fit on, or all.")] = None

@@ -1,4 +1,4 @@
-"""The embedded scene: simulated, mapped, and compared with the rock units it was made from."""
+"""The demo: a scene is simulated, mapped, and compared with the rock units it was made from."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ mapped, here and now. Memory and disk are reckoned with constants that were meas
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -175,11 +176,15 @@ def _some_tile(source: Source) -> _Crop:
 
 @dataclass(frozen=True)
 class _Rates:
-    """Seconds: to read and to smooth a pixel, to fit to a row, to map a pixel."""
+    """Seconds: to read and to smooth a pixel, to fit to a row, to map a pixel.
+
+    A fit to more rows than ``rows`` takes no longer.
+    """
 
     read: float
     smooth: float
     fit: float
+    rows: float
     label: float
 
 
@@ -202,7 +207,9 @@ def _calibrate(crop: _Crop, recipe: Recipe) -> tuple[Model, _Rates]:
         model = fit_model(sample, features, front, crop.bands, small)
         fit = (time.perf_counter() - started) / len(sample.rows)
     label = min(_time_to_map(model, crop, small) for _ in range(2)) / pixels
-    return model, _Rates(read, smooth, fit, label)
+    # A mixture is fitted to some of the rows it is given; what reduces them sees all.
+    rows = vars(model.clusterer).get("n_fit_rows") if small.reducer.name == "none" else None
+    return model, _Rates(read, smooth, fit, rows or math.inf, label)
 
 
 def _time_to_map(model: Model, crop: _Crop, recipe: Recipe) -> float:
@@ -221,7 +228,7 @@ def _seconds(rates: _Rates, pixels: int, recipe: Recipe, at_once: int) -> dict[s
     again = rates.label if recipe.products.min_area else 0.0  # generous: sums alone
     return {
         "sampling": visited * (rates.read + rates.smooth) / at_once,
-        "fitting": rates.fit * min(wanted, pixels),
+        "fitting": rates.fit * min(wanted, pixels, rates.rows),
         "mapping": pixels * (rates.label + again) / at_once,
         "drawing": FINISH_SECONDS * pixels / 1e6,
     }

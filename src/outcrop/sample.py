@@ -380,7 +380,7 @@ def _taken(sources: Sequence[Source]) -> str:
         engine.run(WithReasons(source), _count_reasons, sink)
     took = [f"{r.name} {pixels[r.code] / pixels.sum():.1%}" for r in REASONS if pixels[r.code]]
     off = [r.name for r in REASONS if r.name in SWITCHES and pixels[r.code]]
-    hint = f"; keep some with --mask, which now has {', '.join(off)}" if off else ""
+    hint = f"; keep some with a --mask that lacks {' or '.join(off)}, or --mask none" if off else ""
     return ", ".join(took) + hint
 
 
