@@ -97,7 +97,7 @@ def candidates(inertias, good):
         labels = np.repeat(np.arange(3), 20) if k == good else np.arange(60) % k
         return Candidate(labels.astype(np.int32), inertias[k], None)
 
-    return selection.select(sample, sorted(inertias), cluster)
+    return selection.select(sample, sorted(inertias), (cluster(k) for k in sorted(inertias)))
 
 
 def test_select_takes_the_elbow():
@@ -123,7 +123,7 @@ def test_select_takes_the_best_net_likelihood_and_stops_looking():
         net = -abs(k - 5.0)
         return Candidate(np.arange(60, dtype=np.int32) % k, 100 / k, None, net, 0.5)
 
-    found = selection.select(sample, range(2, 21), cluster)
+    found = selection.select(sample, range(2, 21), (cluster(k) for k in range(2, 21)))
     assert (found["chosen"], found["rule"]) == (5, "held-out likelihood, less the price of a unit")
     assert asked == found["k"] == list(range(2, 5 + selection.PATIENCE + 1))
     assert len(found["stability"]) == len(found["inertia"]) == len(asked)

@@ -6,6 +6,7 @@ from scipy.special import logsumexp
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from outcrop.clustering.selection import STRIPS, Subsample
 from outcrop.clustering.student import StudentMixture, _laid_out
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError
@@ -128,3 +129,25 @@ def test_numbers_compared_side_by_side_are_the_same():
             found.append(StudentMixture(max_units=9, random_state=0).fit(rows))
     assert found[0].selection_ == found[1].selection_
     np.testing.assert_array_equal(found[0].means_, found[1].means_)
+
+
+def test_a_unit_costs_more_where_there_are_few_rows():
+    model = StudentMixture(2, random_state=0).fit(sheets(200)[0])
+    assert model._priced(100) == pytest.approx(2 * (0.01 * 2 + 10 * 6 / 100))
+
+
+def test_the_curve_of_likelihood_does_not_fall():
+    with limited_threads():
+        found = StudentMixture(members=1, price=0, dependence=0, random_state=0).fit(sheets()[0])
+    curve = np.array(found.selection_["net_likelihood"])
+    assert np.diff(curve).min() > -0.01
+
+
+@pytest.mark.parametrize("n", [2, 5, 16, 17, 60, 1000])
+def test_halves_are_strips_of_nearly_equal_size(n):
+    rows = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
+    sample = Subsample(rows, n, np.random.default_rng(0))
+    first, second = sample.halves()
+    assert len(first) + len(second) == n
+    assert min(len(first), len(second)) >= 0.4 * n
+    assert np.count_nonzero(np.diff(sample.first)) == min(n, STRIPS) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Generator
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from outcrop.clustering import selection
 from outcrop.clustering.selection import Candidate, Subsample
+from outcrop.engine import side_by_side
 from outcrop.errors import InputError
 from outcrop.estimator import Estimator, in_batches
 
@@ -142,11 +144,13 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         most = min(self.max_units, self._most(sample))
         numbers = range(self.min_units, max(most, self.min_units) + 1)
         seeds = {k: _seed(rng) for k in numbers}
-        return selection.select(
-            sample,
-            numbers,
-            lambda k: self._compared(sample, k, seeds[k]),
-        )
+        return selection.select(sample, numbers, self._candidates(sample, seeds))
+
+    def _candidates(
+        self, sample: Subsample, seeds: dict[int, int]
+    ) -> Generator[Candidate, None, None]:
+        """Yield the candidate that stands for each number of units, given with its seed."""
+        yield from side_by_side(lambda k: self._compared(sample, k, seeds[k]), list(seeds))
 
     def _most(self, sample: Subsample) -> int:
         """Return how many units the subsample can be clustered into."""

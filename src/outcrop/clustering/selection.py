@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, pairwise_distances
 
-from outcrop.engine import side_by_side
 from outcrop.errors import InputError
 
 MIN_UNITS, MAX_UNITS = 2, 254
@@ -23,6 +22,8 @@ SCORES = (
     "net_likelihood", "stability",
     "inertia", "silhouette", "calinski_harabasz", "davies_bouldin", "bic",
 )  # fmt: skip
+#: Runs of rows that `Subsample.halves` deals out in turn.
+STRIPS = 32
 #: Numbers without a better one after which `select` looks no further.
 PATIENCE = 6
 
@@ -97,13 +98,22 @@ class Subsample:
 
     def __init__(self, rows: Rows, n_rows: int, rng: np.random.Generator) -> None:
         self.rows = rows[_choose(len(rows), n_rows, rng)]
+        #: Of how many rows they were taken.
+        self.n_all = len(rows)
+        n = len(self.rows)
+        #: Which of them are in the first half, (n,).
+        self.first = np.arange(n) * min(STRIPS, n) // n % 2 == 0
         self._some = _choose(len(self.rows), SILHOUETTE_ROWS, rng)
         some = self.rows[self._some]
         self._distances: Rows = np.asarray(pairwise_distances(some), np.float32)
 
     def halves(self) -> tuple[Rows, Rows]:
-        """Return every second row and the others: as the rows were drawn, two samples."""
-        return self.rows[::2], self.rows[1::2]
+        """Return every second of `STRIPS` runs of rows, and the others.
+
+        Rows come in the order of the image, so that these are strips of it. Were every second
+        row in the other half, each would have its own neighbours there, and know them by heart.
+        """
+        return self.rows[self.first], self.rows[~self.first]
 
     def score(self, candidate: Candidate) -> dict[str, float | None]:
         """Return the scores of a clustering of the rows, None where one is not defined."""
@@ -162,7 +172,7 @@ def elbow(numbers: Sequence[int], inertia: Sequence[float]) -> int | None:
 
 
 def select(
-    sample: Subsample, numbers: Sequence[int], cluster: Callable[[int], Candidate]
+    sample: Subsample, numbers: Sequence[int], candidates: Generator[Candidate, None, None]
 ) -> dict[str, Any]:
     """Choose a number of units.
 
@@ -176,8 +186,9 @@ def select(
         Where the numbers are compared.
     numbers : sequence of int
         The candidates, rising.
-    cluster : callable
-        Clusters the rows of the subsample into so many units.
+    candidates : generator of Candidate
+        The rows of the subsample clustered into so many units, each when it is asked for; is
+        closed at the end.
 
     Returns
     -------
@@ -185,7 +196,7 @@ def select(
         ``k`` (the candidates), a list for each of `SCORES` (None for what the clusterer has
         not), ``chosen`` and ``rule``.
     """
-    scored = _until_worse(sample, cluster, numbers)
+    scored = _until_worse(sample, candidates)
     numbers = numbers[: len(scored)]
     curves = _curves(numbers, scored)
     if curves["net_likelihood"] is not None:
@@ -200,18 +211,15 @@ def select(
 
 
 def _until_worse(
-    sample: Subsample, cluster: Callable[[int], Candidate], numbers: Sequence[int]
+    sample: Subsample, candidates: Generator[Candidate, None, None]
 ) -> list[dict[str, float | None]]:
     """Score each number, until the net likelihood has gone down for long."""
     scored: list[dict[str, float | None]] = []
-    with (
-        warnings.catch_warnings(),
-        closing(side_by_side(lambda number: sample.score(cluster(number)), numbers)) as scores,
-    ):
+    with warnings.catch_warnings(), closing(candidates):
         # One of many candidates that stops a little early is no news to the user.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for score in scores:
-            scored.append(score)
+        for candidate in candidates:
+            scored.append(sample.score(candidate))
             net = [s["net_likelihood"] for s in scored if s["net_likelihood"] is not None]
             if net and len(net) - 1 - int(np.argmax(net)) >= PATIENCE:
                 break

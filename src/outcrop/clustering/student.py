@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -72,6 +74,11 @@ def _some(rows: Rows, most: int, n_units: int, seed: int) -> Rows:
     return few if distinct_rows(few, n_units) >= n_units else rows
 
 
+def _free(d: int) -> int:
+    """Return the numbers that a unit of so many columns has of its own: weight, mean, shape."""
+    return 1 + d + d * (d + 1) // 2
+
+
 class StudentMixture(Clusterer):
     """A mixture of multivariate t distributions whose shapes are drawn towards their mean.
 
@@ -90,21 +97,27 @@ class StudentMixture(Clusterer):
     ----------
     n_units : "auto" or int, default "auto"
         Number of units, 2-254. "auto" takes the number whose mixture, fitted on one half of the
-        rows, makes the other half likeliest (the mean log density of a row, both ways), less
-        ``price`` for each unit and column: cross-validated likelihood (Smyth 2000) with a price,
-        since on pixels, which resemble their neighbours and are never quite what a mixture
-        says, likelihood alone goes on rising.
+        rows (every second strip of the image), makes the other half likeliest (the mean log
+        density of a row, both ways), less the price of its units: cross-validated likelihood
+        (Smyth 2000) with a price, since on pixels, which resemble their neighbours and are never
+        quite what a mixture says, likelihood alone goes on rising.
     min_units, max_units : int, default 2, 20
         The range that "auto" looks at.
     price : float, default 0.01
         What a unit more must add to the mean log density, in nats a column.
+    dependence : float, default 10
+        Rows to an independent one, since neighbours resemble each other. A unit must also add as
+        many nats as it has numbers of its own, over the independent rows (Akaike 1974): what
+        counts in small scenes.
     freedom : float, default 30
         Degrees of freedom of the tails; the more, the closer to Gaussians.
     pooling : float, default 3
         Weight of the mean shape, in average units.
     members : int, default 48
         Mixtures whose consensus is the start, but one for every `ROWS_A_MEMBER` rows at most; 1
-        starts from k-means itself. While numbers of units are compared it is always 1.
+        starts from k-means itself. While numbers of units are compared, each is the likelier of
+        two instead: from k-means, and from the mixture of a unit fewer with its widest unit
+        halved.
     n_member_rows : int, default 6000
         Rows, drawn at random, that each of them is fitted on.
     n_init : int, default 4
@@ -156,6 +169,7 @@ class StudentMixture(Clusterer):
         min_units: int = 2,
         max_units: int = 20,
         price: float = 0.01,
+        dependence: float = 10.0,
         freedom: float = 30.0,
         pooling: float = 3.0,
         members: int = 48,
@@ -172,6 +186,7 @@ class StudentMixture(Clusterer):
         self.min_units = min_units
         self.max_units = max_units
         self.price = price
+        self.dependence = dependence
         self.freedom = freedom
         self.pooling = pooling
         self.members = members
@@ -184,17 +199,21 @@ class StudentMixture(Clusterer):
         self.n_curve_rows = n_curve_rows
         self.random_state = random_state
 
-    def _train(self, rows: Rows, n_units: int, seed: int) -> None:
-        if not self.freedom > 0 or not self.pooling >= 0 or not self.price >= 0:
+    def _check_own(self) -> None:
+        least = min(self.pooling, self.price, self.dependence)
+        if not self.freedom > 0 or not least >= 0:
             raise InputError(
-                f"freedom is {self.freedom!r}, pooling {self.pooling!r} and price {self.price!r}; "
-                "they must be more than 0, and 0 or more"
+                f"freedom is {self.freedom!r}, pooling {self.pooling!r}, price {self.price!r} and "
+                f"dependence {self.dependence!r}; they must be more than 0, and 0 or more"
             )
         if self.members < 1 or self.n_member_rows < 2:
             raise InputError(
                 f"members is {self.members!r} and n_member_rows {self.n_member_rows!r}; they must "
                 "be 1 and 2 or more"
             )
+
+    def _train(self, rows: Rows, n_units: int, seed: int) -> None:
+        self._check_own()
         rows = _some(rows, self.n_fit_rows, n_units, seed)
         members = min(self.members, len(rows) // ROWS_A_MEMBER)
         if members > 1:
@@ -339,28 +358,66 @@ class StudentMixture(Clusterer):
     def _most(self, sample: Subsample) -> int:
         return min(distinct_rows(half, self.max_units) for half in sample.halves())
 
-    def _compared(self, sample: Subsample, n_units: int, seed: int) -> Candidate:
-        first, second = sample.halves()
-        if min(distinct_rows(first, n_units), distinct_rows(second, n_units)) < n_units:
-            return super()._compared(sample, n_units, seed)
-        one, other = (self._trained(half, n_units, seed) for half in (first, second))
+    def _candidates(
+        self, sample: Subsample, seeds: dict[int, int]
+    ) -> Generator[Candidate, None, None]:
+        """Yield the candidate of each number, which grows out of that of the number before."""
+        self._check_own()
+        halves = sample.halves()
+        enough = min(distinct_rows(half, max(seeds)) for half in halves)
+        pair: list[Self | None] = [None, None]
+
+        def grown(half: int, n_units: int) -> Any:
+            return self._grown(halves[half], n_units, seeds[n_units], pair[half])
+
+        for n_units in seeds:
+            if n_units > enough:
+                yield self._compared(sample, n_units, seeds[n_units])
+                continue
+            one, other = side_by_side(partial(grown, n_units=n_units), (0, 1))
+            pair = [one, other]
+            yield self._held_out(sample, one, other)
+
+    def _grown(self, rows: Rows, n_units: int, seed: int, fewer: Self | None) -> Self:
+        """Return the likelier of two mixtures: from k-means, and from one of a unit fewer."""
+        starts = [lloyd(rows, n_units, seed, n_init=1).labels_]
+        if fewer is not None:
+            starts.append(fewer._halved(rows))
+        climbed: list[Self] = [clone(self)._climb(rows, start, n_units) for start in starts]
+        return max(climbed, key=lambda one: float(one._seen(rows)[1].mean()))
+
+    def _halved(self, rows: Rows) -> NDArray[np.int32]:
+        """Return the units of rows once the one that is widest for its shape is halved."""
+        units, _ = self._seen(rows)
+        widest, halves = 0.0, np.zeros(len(rows), bool)
+        for unit, (mean, factor) in enumerate(zip(self.means_, self.factors_, strict=True)):
+            mine = units == unit
+            away = (rows[mine] - mean) @ factor
+            away -= away.sum(axis=0) / max(len(away), 1)
+            spreads, axes = np.linalg.eigh(away.T @ away)
+            if spreads[-1] > widest:
+                along = away @ axes[:, -1]
+                widest, halves = spreads[-1], np.zeros(len(rows), bool)
+                halves[mine] = along > np.median(along)
+        return np.where(halves, len(self.means_), units).astype(np.int32)
+
+    def _held_out(self, sample: Subsample, one: Self, other: Self) -> Candidate:
         labels, densities = one._seen(sample.rows)
         others, other_densities = other._seen(sample.rows)
         # Each half as the mixture of the other sees it.
-        held_out = (densities[1::2].mean() + other_densities[::2].mean()) / 2
+        seen = densities[~sample.first].mean() + other_densities[sample.first].mean()
         return Candidate(
             labels,
             one._inertia(sample.rows),
             one._information(densities),
-            net_likelihood=float(held_out) - self.price * n_units * sample.rows.shape[1],
+            net_likelihood=float(seen) / 2 - one._priced(sample.n_all),
             stability=float(adjusted_rand_score(labels, others)),
         )
 
-    def _trained(self, rows: Rows, n_units: int, seed: int) -> Self:
-        """Return another with so many units, of one member: numbers are compared by many fits."""
-        other: Self = clone(self).set_params(members=1)
-        other._train(rows, n_units, seed)
-        return other
+    def _priced(self, n_rows: int) -> float:
+        """Return the price of all units, in nats, of a mixture of so many rows."""
+        units, d = self.means_.shape
+        return float(units * (self.price * d + self.dependence * _free(d) / n_rows))
 
     def _seen(self, rows: Rows) -> tuple[NDArray[np.int32], Doubles]:
         """Return the units and the log densities of rows, as `planes` computes them."""
@@ -400,5 +457,5 @@ class StudentMixture(Clusterer):
     def _information(self, densities: Doubles) -> float:
         """Return the Bayesian information criterion (Schwarz 1978), pooling not counted."""
         n_units, d = self.means_.shape
-        free = n_units - 1 + n_units * d + n_units * d * (d + 1) // 2
+        free = n_units * _free(d) - 1
         return float(free * np.log(len(densities)) - 2 * densities.sum())
