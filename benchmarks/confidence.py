@@ -49,7 +49,7 @@ from outcrop.pipeline import prepare
 from outcrop.simulate import simulate_scene
 from outcrop.source import valid_mask
 from recipes import source_of
-from scenes import CASES, Case
+from scenes import EARLY, Case
 from units import cases
 
 LEARNT, CHECKED = 5000, 9000
@@ -239,7 +239,7 @@ def main() -> None:
         return
     learning = options.what == "learn"
     drawn = cases(options.scenes, LEARNT if learning else CHECKED)
-    fixed = [] if learning else [c for c in CASES if c.half == "test"]
+    fixed = [] if learning else [c for c in EARLY if c.half == "test"]
     scenes = {
         c.name: kept(c, options.recipe, options.data, options.cache) for c in [*fixed, *drawn]
     }

@@ -258,6 +258,8 @@ class RasterSource:
                 self._open.__dict__.pop(opened, None)
                 raise
 
+        if not remote.is_remote(path):
+            self._dataset(path)  # a file that is gone is not one that is damaged
         try:
             if remote.is_remote(path):
                 remote.once_more(path, load)

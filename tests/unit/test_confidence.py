@@ -122,7 +122,7 @@ def test_whole_rasters_are_outside_as_rows_are():
     rows[2000:] += 5
     fitted = CLUSTERERS.load("student")(n_units=3, random_state=0).fit(rows)
     rows[::7] *= 4
-    evidence = np.empty((3, 40, 100), np.float32)
+    evidence = np.empty((fitted.n_units_, 40, 100), np.float32)
     fitted.planes(np.ascontiguousarray(rows.T).reshape(4, 40, 100), evidence)
     found = np.empty((40, 100), bool)
     kernels.outside(evidence, fitted.limits(), found)
