@@ -6,15 +6,21 @@ DATA is the folder that holds ``mutawintji/``; ``--ground`` takes a half of the 
 instead of scenes made up by the way, and needs ``zion/`` too. Prints a Markdown table.
 
 Protocol: each scene's bands are brought to the default recipe's features (no labels), and its
-mixture is fitted for every number of units from 2 to 20, to a sample of 16,000 pixels. Scored is
-the mixture alone, no Potts, on those pixels: the adjusted mutual information (AMI) with the true
-units. A rule is as good as the AMI at the number that it takes, and is compared with taking the
-same number for every scene, the best such number being chosen after the fact.
+mixture is fitted for every number of units from 2 to 20, to the halves of a sample of 16,000
+pixels. Scored is the mixture of one half, no Potts, on all those pixels: the adjusted mutual
+information (AMI) with the true units. A rule is as good as the AMI at the number that it takes,
+and is compared with taking the same number for every scene, the best such number being chosen
+after the fact.
 
-Two truths are told for how many there are: the units that hold 1/200 of the scene or more, and
-the groups among them that can be told apart at all: of the two units (or groups) that a quadratic
-classifier, fitted to half of the labelled pixels' features, confuses most in the other half, the
-two become one, until no two are confused in 10% of cases.
+Three truths are told for how many there are, all of units that hold 1/200 of the scene or more:
+
+- units: all of them;
+- apart: as many of them as can all be told apart from one another: the largest set of units no
+  two of which a quadratic classifier, fitted to half of the labelled pixels' features, confuses
+  in 10% of the other half's pixels, both alike frequent;
+- groups: of two units that it confuses more often (frequent as they are) the two become one, the
+  most confused first, until none are left. One long chain of units, each like the next, is one
+  group.
 """
 
 from __future__ import annotations
@@ -25,12 +31,13 @@ import logging
 import warnings
 from pathlib import Path
 
+import networkx
 import numpy as np
 from scipy.stats import spearmanr
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.metrics import adjusted_mutual_info_score
 
-from outcrop.clustering.selection import Subsample
+from outcrop.clustering.selection import Subsample, _net
 from outcrop.clustering.student import StudentMixture
 from outcrop.config import load_recipe
 from outcrop.engine import limited_threads
@@ -38,10 +45,9 @@ from outcrop.model import fit_front
 from outcrop.pipeline import features_of
 from outcrop.sample import draw
 from recipes import source_of
-from scenes import GROUND, Case, Ground
+from scenes import GROUND, SHAPE, Case, Ground
 
 NUMBERS = range(2, 21)
-PRICES = (0.006, 0.008, 0.01, 0.012, 0.014, 0.017)
 ROWS = 16_000
 SMALLEST = 1 / 200
 
@@ -67,8 +73,8 @@ def cases(count: int, first_seed: int) -> list[Case]:
     return found
 
 
-def features(case: Case | Ground, data: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return features and true unit of a sample of the scene's pixels."""
+def features(case: Case | Ground, data: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features, places and true unit of a sample of the scene's pixels."""
     scene, recipe = case.make(data), load_recipe("default")
     source = source_of(scene)
     run = dataclasses.replace(recipe.run, threads=1, sample=ROWS)
@@ -77,23 +83,42 @@ def features(case: Case | Ground, data: Path) -> tuple[np.ndarray, np.ndarray]:
     with limited_threads():
         front = fit_front(sample, source.bands, recipe)
     rows = features_of(source, sample, front, recipe).rows
-    return rows, scene.truth[tuple(sample.positions[:, 1:].T)]
+    return rows, sample.positions, scene.truth[tuple(sample.positions[:, 1:].T)]
 
 
-def curve(rows: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return held-out likelihood and AMI at each number of units."""
-    sample = Subsample(rows, ROWS, np.random.default_rng(0))
+def curves(rows: np.ndarray, places: np.ndarray, truth: np.ndarray, n_all: int) -> np.ndarray:
+    """Return net likelihood, what decides, and AMI at each number of units, (3, numbers)."""
+    sample = Subsample(rows, ROWS, np.random.default_rng(0), places)
+    sample.n_all = n_all
     with limited_threads():
-        model = StudentMixture(price=0.0)
-        found = [model._compared(sample, k, k) for k in NUMBERS]
+        found = list(StudentMixture()._candidates(sample, {k: k for k in NUMBERS}))
     there = truth > 0  # what nobody has labelled is clustered, and not scored
     ami = [adjusted_mutual_info_score(truth[there], c.labels[there]) for c in found]
-    return np.array([c.net_likelihood for c in found]), np.array(ami)
+    decides = _net([c._asdict() for c in found])
+    return np.array([[c.net_likelihood for c in found], decides, ami])
 
 
 def sizeable(truth: np.ndarray) -> list[int]:
     units, counts = np.unique(truth, return_counts=True)
     return [int(u) for u, n in zip(units, counts, strict=True) if u and n >= SMALLEST * len(truth)]
+
+
+def told_apart(rows: np.ndarray, truth: np.ndarray, confused: float = 0.1) -> int:
+    """Return how many units can all be told apart from one another."""
+    there = np.isin(truth, sizeable(truth))
+    rows, truth = rows[there].astype(float), truth[there]
+    fitted = QuadraticDiscriminantAnalysis(reg_param=1e-3).fit(rows[::2], truth[::2])
+    likely = fitted.decision_function(rows[1::2]) - np.log(fitted.priors_)
+    own = np.searchsorted(fitted.classes_, truth[1::2])
+    units = networkx.Graph()
+    units.add_nodes_from(range(likely.shape[1]))
+    for other in range(likely.shape[1]):
+        for one in range(other):
+            away = (likely[own == one, other] > likely[own == one, one]).mean()
+            back = (likely[own == other, one] >= likely[own == other, other]).mean()
+            if (away + back) / 2 < confused:
+                units.add_edge(one, other)
+    return max(len(clique) for clique in networkx.find_cliques(units))
 
 
 def groups(rows: np.ndarray, truth: np.ndarray, confused: float = 0.1) -> int:
@@ -133,33 +158,29 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    likely, amis, columns, units, apart = [], [], [], [], []
+    found, units, apart, chained = [], [], [], []
     half = [case for case in GROUND if case.half == options.ground]
     for case in half or cases(options.scenes, options.first_seed):
-        rows, truth = features(case, options.data)
-        held_out, ami = curve(rows, truth)
-        likely.append(held_out)
-        amis.append(ami)
-        columns.append(rows.shape[1])
+        rows, places, truth = features(case, options.data)
+        found.append(curves(rows, places, truth, min(200_000, int(np.prod(SHAPE)))))
         units.append(len(sizeable(truth)))
-        apart.append(groups(rows, truth))
-    table = np.array(amis)
-    print(f"{len(table)} scenes; units {units}; groups that can be told apart {apart}")
-    best = table.mean(axis=0).argmax()
+        apart.append(told_apart(rows, truth))
+        chained.append(groups(rows, truth))
+    _, _, ami = table = np.array(found).transpose(1, 0, 2)
+    print(f"{len(ami)} scenes; units {units}; apart {apart}; groups {chained}\n")
     print(
-        "\n| rule | AMI | units found | Spearman with units | with groups |\n|---|---|---|---|---|"
+        "| rule | AMI | found | Spearman with units | apart | groups |\n|---|---|---|---|---|---|"
     )
-    print(f"| each scene's own best number | {table.max(axis=1).mean():.3f} | | | |")
-    print(f"| {NUMBERS[best]} for all, the best such number | {table[:, best].mean():.3f} | | | |")
-    for price in PRICES:
-        net = np.array(likely) - price * np.outer(columns, NUMBERS)
-        chosen = net.argmax(axis=1)
-        found = np.array(NUMBERS)[chosen]
-        ami = table[np.arange(len(table)), chosen].mean()
-        print(
-            f"| price {price} | {ami:.3f} | {found.min()}-{found.max()}, mean {found.mean():.1f} | "
-            f"{spearmanr(found, units)[0]:.2f} | {spearmanr(found, apart)[0]:.2f} |"
-        )
+    print(f"| each scene's own best number | {ami.max(axis=1).mean():.3f} | | | | |")
+    best = ami.mean(axis=0).argmax()
+    print(f"| {NUMBERS[best]} for all, the best such | {ami[:, best].mean():.3f} | | | | |")
+    rules = {"held-out likelihood, net": table[0], "and continuity (`auto`)": table[1]}
+    for rule, score in rules.items():
+        taken = score.argmax(axis=1)
+        right = ami[np.arange(len(ami)), taken].mean()
+        numbers = np.array(NUMBERS)[taken]
+        alike = " | ".join(f"{spearmanr(numbers, t)[0]:.2f}" for t in (units, apart, chained))
+        print(f"| {rule} | {right:.3f} | {', '.join(map(str, numbers))} | {alike} |", flush=True)
 
 
 if __name__ == "__main__":

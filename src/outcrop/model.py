@@ -348,7 +348,7 @@ def fit_model(
         reducer = _fitted(reducer, recipe.reducer, features.rows, **beside)
     clusterer = _build(CLUSTERERS, recipe.clusterer, seed)
     codes = reducer.transform(features.rows)
-    clusterer = _fitted(clusterer, recipe.clusterer, codes)
+    clusterer = _fitted(clusterer, recipe.clusterer, codes, places=sample.positions)
     means = _means(sample.rows, clusterer.labels_)
     order, legend = _number(means, bands, np.bincount(clusterer.labels_), like)
     clusterer.reorder(order)

@@ -14,7 +14,14 @@ from sklearn.mixture import GaussianMixture
 from outcrop.clustering import selection
 from outcrop.clustering.kmeans import KMeans, inertia, nearest
 from outcrop.clustering.mixture import Mixture
-from outcrop.clustering.selection import Candidate, Subsample, distinct_rows, elbow, silhouette
+from outcrop.clustering.selection import (
+    Candidate,
+    Subsample,
+    continuity,
+    distinct_rows,
+    elbow,
+    silhouette,
+)
 from outcrop.clustering.student import StudentMixture
 
 
@@ -64,7 +71,8 @@ def test_silhouette_of_a_row_alone_and_of_equal_rows():
 def test_scores_of_a_candidate():
     rows, labels = labelled()
     scores = Subsample(rows, 1000, np.random.default_rng(0)).score(Candidate(labels, 7.0, None))
-    mixtures = {"net_likelihood": None, "stability": None}  # which this is not
+    # Which this is not:
+    mixtures = {"net_likelihood": None, "stability": None, "continuity": None}
     assert scores == mixtures | {
         "inertia": 7.0,
         "silhouette": pytest.approx(silhouette_score(rows, labels), abs=1e-6),
@@ -112,6 +120,48 @@ def test_select_falls_back_on_the_best_silhouette():
     found = candidates({2: 50, 3: 40, 4: 30, 5: 20}, good=3)
     assert found["chosen"] == 3
     assert found["rule"] == "best silhouette, as kneedle found no elbow"
+
+
+def test_continuity_is_the_part_of_the_information_that_goes_on():
+    rng = np.random.default_rng(0)
+    units = rng.integers(4, size=20_000)
+    assert continuity(units, units) == pytest.approx(1, abs=1e-3)
+    # By chance as much as is taken off for it.
+    assert continuity(units, rng.integers(4, size=20_000)) == pytest.approx(0, abs=2e-4)
+    assert continuity(0 * units, 0 * units) == 0
+    # Every unit halved at random: what goes on is the same, what there is to tell is more.
+    halves = 2 * units + rng.integers(2, size=(2, 20_000))
+    assert continuity(*halves) == pytest.approx(np.log(4) / np.log(8), abs=1e-2)
+
+
+def test_pairs_lie_some_way_apart_in_one_scene():
+    places = np.stack(np.meshgrid([0, 1], range(40), range(50), indexing="ij"), -1).reshape(-1, 3)
+    rows = places.astype(np.float32)
+    sample = Subsample(rows, 3000, np.random.default_rng(0), places)
+    own, others = sample.rows[sample.pairs.own], sample.pairs.others
+    assert len(own) > 2000
+    assert (own[:, 0] == others[:, 0]).all()
+    apart = np.linalg.norm(own - others, axis=1)
+    # A quarter of the shorter side, 10 pixels, or half of it at the edge.
+    assert apart.min() >= 5
+    assert apart.max() <= 11
+    assert Subsample(rows, 3000, np.random.default_rng(0)).pairs is None
+    assert Subsample(rows[::20], 3000, np.random.default_rng(0), places[::20]).pairs is None
+
+
+def test_select_takes_units_that_go_on_over_textures():
+    rows = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    sample = Subsample(rows, 60, np.random.default_rng(0))
+    labels = np.arange(60, dtype=np.int32)
+
+    def cluster(k):
+        goes_on = 0.5 - 0.1 * abs(k - 4)
+        return Candidate(labels % k, 100 / k, None, 0.1 * k, 0.5, goes_on)
+
+    found = selection.select(sample, range(2, 21), (cluster(k) for k in range(2, 21)))
+    assert found["chosen"] == 4
+    assert found["score"][found["k"].index(4)] == max(found["score"])
+    assert "some 20 pixels off" in found["rule"]
 
 
 def test_select_takes_the_best_net_likelihood_and_stops_looking():

@@ -40,7 +40,12 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
     random_state: int | None
     labels_: NDArray[Any]
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:  # noqa: ARG002
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,  # noqa: ARG002
+        places: NDArray[np.int64] | None = None,
+    ) -> Self:
         """Find the units.
 
         Parameters
@@ -50,6 +55,9 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         y : ignored
             The place for a start from given units (0-based, -1 where unknown) in clusterers
             that take one; these two don't.
+        places : ndarray of int, shape (n, 3), optional
+            Scene, row and column in the image of each row: mixtures then choose a number of units
+            that also go on across the ground.
 
         Raises
         ------
@@ -61,7 +69,7 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         # Drawn first, so that a number found by "auto" gives the same units when it is given.
         seed = _seed(rng)
         n_units = self._check(rows)
-        sample = Subsample(rows, self.n_curve_rows, rng)
+        sample = Subsample(rows, self.n_curve_rows, rng, places)
         if n_units is None:
             self.selection_ = self._select(sample, rng)
             n_units = self.selection_["chosen"]

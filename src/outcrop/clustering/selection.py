@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, pairwise_distances
+from sklearn.metrics import (
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    mutual_info_score,
+    pairwise_distances,
+)
 
 from outcrop.errors import InputError
 
@@ -19,15 +25,31 @@ MIN_UNITS, MAX_UNITS = 2, 254
 #: Rows for the silhouette, whose time and memory grow with the square of their number.
 SILHOUETTE_ROWS = 5000
 SCORES = (
-    "net_likelihood", "stability",
+    "net_likelihood", "continuity", "stability",
     "inertia", "silhouette", "calinski_harabasz", "davies_bouldin", "bic",
 )  # fmt: skip
+#: Those of them that not every clusterer has.
+OPTIONAL = ("net_likelihood", "continuity", "stability", "bic")
 #: Runs of rows that `Subsample.halves` deals out in turn.
 STRIPS = 32
 #: Numbers without a better one after which `select` looks no further.
 PATIENCE = 6
+#: Pixels from one of a pair to the other, that `Subsample.pairs` aims at: farther than smoothing
+#: and most textures reach.
+FAR = 20
+#: Fewer pairs than this tell nothing.
+LEAST_PAIRS = 500
+#: Nats that a continuity of one is worth beside the net likelihood.
+CONTINUITY = 20.0
 
 Rows = NDArray[np.float32]
+
+
+class Pairs(NamedTuple):
+    """Pixels some way apart: which rows of a subsample, and the rows of their others."""
+
+    own: NDArray[np.int64]
+    others: Rows
 
 
 class Candidate(NamedTuple):
@@ -36,8 +58,9 @@ class Candidate(NamedTuple):
     ``inertia`` is the sum of squared distances to the nearest centre of k-means, and ``bic``
     the Bayesian information criterion of a mixture. ``net_likelihood`` is what a mixture fitted
     on one half of the rows makes of the other, the mean log density of both ways, less the price
-    of its units; ``stability`` the adjusted Rand index between what the two halves' mixtures
-    make of all rows. None where a clusterer has no such thing.
+    of its units; ``stability`` the adjusted Rand index between what the two halves' mixtures make
+    of all rows; ``continuity`` how much units tell of the ground some way off (see
+    `continuity`). None where a clusterer has no such thing.
     """
 
     labels: NDArray[np.int32]
@@ -45,6 +68,7 @@ class Candidate(NamedTuple):
     bic: float | None = None
     net_likelihood: float | None = None
     stability: float | None = None
+    continuity: float | None = None
 
 
 def check_units(name: str, value: object) -> int:
@@ -94,10 +118,19 @@ class Subsample:
         The most rows to take.
     rng : numpy.random.Generator
         Chooses them.
+    places : ndarray of int, shape (n, 3), optional
+        Scene, row and column in the image of each row.
     """
 
-    def __init__(self, rows: Rows, n_rows: int, rng: np.random.Generator) -> None:
-        self.rows = rows[_choose(len(rows), n_rows, rng)]
+    def __init__(
+        self,
+        rows: Rows,
+        n_rows: int,
+        rng: np.random.Generator,
+        places: NDArray[np.int64] | None = None,
+    ) -> None:
+        chosen = _choose(len(rows), n_rows, rng)
+        self.rows = rows[chosen]
         #: Of how many rows they were taken.
         self.n_all = len(rows)
         n = len(self.rows)
@@ -106,6 +139,8 @@ class Subsample:
         self._some = _choose(len(self.rows), SILHOUETTE_ROWS, rng)
         some = self.rows[self._some]
         self._distances: Rows = np.asarray(pairwise_distances(some), np.float32)
+        #: Pairs of pixels about `FAR` apart; None where places are unknown or too few.
+        self.pairs = None if places is None else _paired(rows, chosen, places, rng)
 
     def halves(self) -> tuple[Rows, Rows]:
         """Return every second of `STRIPS` runs of rows, and the others.
@@ -119,7 +154,7 @@ class Subsample:
         """Return the scores of a clustering of the rows, None where one is not defined."""
         labels, scores = candidate.labels, dict.fromkeys(SCORES, None)
         result: dict[str, float | None] = {**scores, "inertia": float(candidate.inertia)}
-        for name in ("bic", "net_likelihood", "stability"):
+        for name in OPTIONAL:
             value = getattr(candidate, name)
             result[name] = None if value is None else float(value)
         if 2 <= len(np.unique(labels)) < len(labels):
@@ -127,6 +162,53 @@ class Subsample:
             result["davies_bouldin"] = float(davies_bouldin_score(self.rows, labels))
         result["silhouette"] = silhouette(self._distances, labels[self._some])
         return result
+
+
+def _paired(
+    rows: Rows, chosen: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
+) -> Pairs | None:
+    """Pair chosen rows each with the row that lies nearest to some place `FAR` pixels off."""
+    extent = np.ptp(places[:, 1:], axis=0).min() + 1
+    far = min(FAR, extent / 4)
+    # Scenes lie side by side, too far apart for a pair of two.
+    at = places[:, 1:].astype(np.float64)
+    at[:, 0] += places[:, 0] * (places[:, 1].max() + 4.0 * FAR + 1)
+    towards = rng.uniform(0, 2 * np.pi, len(chosen))
+    own = at[chosen]
+    there = own + far * np.stack([np.sin(towards), np.cos(towards)], axis=1)
+    _, nearest = KDTree(at).query(there, k=min(2, len(at)))
+    nearest = nearest.reshape(len(chosen), -1)
+    apart = np.linalg.norm(at[nearest] - own[:, None], axis=2) >= far / 2
+    found = np.flatnonzero(apart.any(axis=1))
+    if len(found) < LEAST_PAIRS:
+        return None
+    others = nearest[found, apart[found].argmax(axis=1)]
+    return Pairs(found, rows[others])
+
+
+def continuity(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:
+    """Return what part of the information in a pixel's unit that of a pixel some way off holds.
+
+    Mutual information over entropy, less what so few pairs show by chance (Roulston 1999). A
+    unit that is a body of rock goes on where it is; a texture, or noise, begins anew.
+
+    Parameters
+    ----------
+    here, there : ndarray of int, shape (n,)
+        Units of both pixels of each pair.
+
+    References
+    ----------
+    Roulston (1999), "Estimating the errors on measured entropy and mutual information", Physica
+    D 125.
+    """
+    shares = np.bincount(here) / len(here)
+    shares = shares[shares > 0]
+    entropy = float(-(shares * np.log(shares)).sum())
+    if entropy == 0:
+        return 0.0
+    by_chance = (len(shares) - 1) * (len(np.unique(there)) - 1) / (2 * len(here))
+    return (float(mutual_info_score(here, there)) - by_chance) / entropy
 
 
 def silhouette(distances: Rows, labels: NDArray[np.int32]) -> float | None:
@@ -176,9 +258,10 @@ def select(
 ) -> dict[str, Any]:
     """Choose a number of units.
 
-    Where the candidates have one, it is the number with the best net likelihood, and no more
-    numbers are looked at once `PATIENCE` of them in a row were no better. Without, it is the
-    elbow of the inertia by kneedle; where that curve has none, the best silhouette.
+    Where the candidates have one, it is the number with the best net likelihood, or the best sum
+    of that and `CONTINUITY` times the continuity where places are known; no more numbers are
+    looked at once `PATIENCE` of them in a row were no better. Without, it is the elbow of the
+    inertia by kneedle; where that curve has none, the best silhouette.
 
     Parameters
     ----------
@@ -194,15 +277,19 @@ def select(
     -------
     dict
         ``k`` (the candidates), a list for each of `SCORES` (None for what the clusterer has
-        not), ``chosen`` and ``rule``.
+        not), ``score`` (what is highest at the number chosen, or None), ``chosen`` and ``rule``.
     """
     scored = _until_worse(sample, candidates)
     numbers = numbers[: len(scored)]
     curves = _curves(numbers, scored)
     if curves["net_likelihood"] is not None:
-        net = [-np.inf if v is None else v for v in curves["net_likelihood"]]
+        net = _net(scored)
         rule = "held-out likelihood, less the price of a unit"
-        return {**curves, "chosen": numbers[int(np.argmax(net))], "rule": rule}
+        if curves["continuity"] is not None:
+            rule += f", and what units tell of the ground some {FAR} pixels off"
+        best = int(np.argmax(net))
+        curves["score"] = [float(v) if np.isfinite(v) else None for v in net]
+        return {**curves, "chosen": numbers[best], "rule": rule}
     chosen, rule = elbow(numbers, curves["inertia"]), "elbow of the inertia by kneedle"
     if chosen is None:
         scores = [-np.inf if s is None else s for s in curves["silhouette"]]
@@ -210,18 +297,34 @@ def select(
     return {**curves, "chosen": chosen, "rule": rule}
 
 
+def _net(scored: Sequence[Mapping[str, float | None]]) -> NDArray[np.float64]:
+    """Return what is highest at the best number, -inf where it is not known."""
+    net = _known(scored, "net_likelihood", -np.inf)
+    goes_on = _known(scored, "continuity", 0.0)
+    smooth = goes_on.copy()  # a start that was unlucky shows in it more than in the likelihood
+    smooth[1:-1] = (goes_on[:-2] + 2 * goes_on[1:-1] + goes_on[2:]) / 4
+    return np.asarray(net + CONTINUITY * smooth)
+
+
+def _known(
+    scored: Sequence[Mapping[str, float | None]], name: str, otherwise: float
+) -> NDArray[np.float64]:
+    values = (score[name] for score in scored)
+    return np.array([otherwise if value is None else value for value in values])
+
+
 def _until_worse(
     sample: Subsample, candidates: Generator[Candidate, None, None]
 ) -> list[dict[str, float | None]]:
-    """Score each number, until the net likelihood has gone down for long."""
+    """Score each number, until what is sought has gone down for long."""
     scored: list[dict[str, float | None]] = []
     with warnings.catch_warnings(), closing(candidates):
         # One of many candidates that stops a little early is no news to the user.
         warnings.simplefilter("ignore", ConvergenceWarning)
         for candidate in candidates:
             scored.append(sample.score(candidate))
-            net = [s["net_likelihood"] for s in scored if s["net_likelihood"] is not None]
-            if net and len(net) - 1 - int(np.argmax(net)) >= PATIENCE:
+            net = _net(scored)
+            if np.isfinite(net).any() and len(net) - 1 - int(np.argmax(net)) >= PATIENCE:
                 break
     return scored
 
@@ -237,8 +340,8 @@ def given(sample: Subsample, n_units: int, candidate: Candidate) -> dict[str, An
 
 def _curves(numbers: Sequence[int], scores: list[dict[str, float | None]]) -> dict[str, Any]:
     curves: dict[str, Any] = {"k": list(numbers)}
-    curves |= {name: [score[name] for score in scores] for name in SCORES}
-    for name in ("bic", "net_likelihood", "stability"):
+    curves |= {name: [score[name] for score in scores] for name in SCORES} | {"score": None}
+    for name in OPTIONAL:
         if all(value is None for value in curves[name]):
             curves[name] = None
     return curves

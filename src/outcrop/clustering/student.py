@@ -18,7 +18,7 @@ from outcrop.clustering import student_kernels as kernels
 from outcrop.clustering.base import WITHIN, Clusterer, Rows
 from outcrop.clustering.consensus import consensus, half_whitened
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
-from outcrop.clustering.selection import Candidate, Subsample, distinct_rows
+from outcrop.clustering.selection import Candidate, Subsample, continuity, distinct_rows
 from outcrop.engine import side_by_side
 from outcrop.errors import InputError
 from outcrop.estimator import in_batches
@@ -79,6 +79,14 @@ def _free(d: int) -> int:
     return 1 + d + d * (d + 1) // 2
 
 
+def _going_on(sample: Subsample, fitted: list[tuple[Any, NDArray[np.int32]]]) -> float | None:
+    """Return the mean continuity of mixtures that come with the units of the sample's rows."""
+    if (pairs := sample.pairs) is None:
+        return None
+    found = [continuity(units[pairs.own], one._seen(pairs.others)[0]) for one, units in fitted]
+    return sum(found) / len(found)
+
+
 class StudentMixture(Clusterer):
     """A mixture of multivariate t distributions whose shapes are drawn towards their mean.
 
@@ -100,7 +108,8 @@ class StudentMixture(Clusterer):
         rows (every second strip of the image), makes the other half likeliest (the mean log
         density of a row, both ways), less the price of its units: cross-validated likelihood
         (Smyth 2000) with a price, since on pixels, which resemble their neighbours and are never
-        quite what a mixture says, likelihood alone goes on rising.
+        quite what a mixture says, likelihood alone goes on rising. Where the rows' places are
+        known, what units tell of the ground some way off counts too (`selection.continuity`).
     min_units, max_units : int, default 2, 20
         The range that "auto" looks at.
     price : float, default 0.01
@@ -411,6 +420,7 @@ class StudentMixture(Clusterer):
             one._inertia(sample.rows),
             one._information(densities),
             net_likelihood=float(seen) / 2 - one._priced(sample.n_all),
+            continuity=_going_on(sample, [(one, labels), (other, others)]),
             stability=float(adjusted_rand_score(labels, others)),
         )
 

@@ -145,7 +145,9 @@ def _number_ends(plot: Plot, ends: list[tuple[int, float]]) -> None:
 
 
 _SCORES = (
+    ("score", "What decides: likelihood and continuity", "highest is taken"),
     ("net_likelihood", "Held-out likelihood, net", "higher is better"),
+    ("continuity", "Continuity, 20 pixels off", "higher is better"),
     ("stability", "Stability (ARI of halves)", "higher is better"),
     ("inertia", "Sum of squared distances", "look for the bend"),
     ("silhouette", "Silhouette", "higher is better"),
