@@ -135,18 +135,30 @@ def test_continuity_is_the_part_of_the_information_that_goes_on():
 
 
 def test_pairs_lie_some_way_apart_in_one_scene():
-    places = np.stack(np.meshgrid([0, 1], range(40), range(50), indexing="ij"), -1).reshape(-1, 3)
+    places = np.indices((2, 80, 90)).reshape(3, -1).T
     rows = places.astype(np.float32)
-    sample = Subsample(rows, 3000, np.random.default_rng(0), places)
+    sample = Subsample(rows, 9000, np.random.default_rng(0), places)
     own, others = sample.rows[sample.pairs.own], sample.pairs.others
-    assert len(own) > 2000
+    assert 4000 < len(own) <= 4500  # every second of 9000, but for some at the edge
     assert (own[:, 0] == others[:, 0]).all()
     apart = np.linalg.norm(own - others, axis=1)
-    # A quarter of the shorter side, 10 pixels, or half of it at the edge.
-    assert apart.min() >= 5
-    assert apart.max() <= 11
-    assert Subsample(rows, 3000, np.random.default_rng(0)).pairs is None
-    assert Subsample(rows[::20], 3000, np.random.default_rng(0), places[::20]).pairs is None
+    assert apart.min() >= selection.FAR / 2  # at the edge
+    assert apart.max() <= selection.FAR + 1
+    assert np.median(apart) == pytest.approx(selection.FAR, abs=1)
+
+
+def test_no_pairs_without_places_or_where_they_are_few_or_near():
+    places = np.indices((1, 80, 90)).reshape(3, -1).T
+    rows = places.astype(np.float32)
+
+    def pairs(rows, places):
+        return Subsample(rows, 3000, np.random.default_rng(0), places).pairs
+
+    assert pairs(rows, places) is not None
+    assert pairs(rows, None) is None
+    assert pairs(rows[::20], places[::20]) is None
+    narrow = places[:, 1] < selection.NARROW - 1
+    assert pairs(rows[narrow], places[narrow]) is None
 
 
 def test_select_takes_units_that_go_on_over_textures():

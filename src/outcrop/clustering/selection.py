@@ -37,6 +37,10 @@ PATIENCE = 6
 #: Pixels from one of a pair to the other, that `Subsample.pairs` aims at: farther than smoothing
 #: and most textures reach.
 FAR = 20
+#: In a scene narrower than this, pixels, few pairs are that far apart and none independent.
+NARROW = 4 * FAR
+#: Rows to a pair: were there more pairs in a small scene, one would say again what others said.
+ROWS_A_PAIR = 3
 #: Fewer pairs than this tell nothing.
 LEAST_PAIRS = 500
 #: Nats that a continuity of one is worth beside the net likelihood.
@@ -139,7 +143,7 @@ class Subsample:
         self._some = _choose(len(self.rows), SILHOUETTE_ROWS, rng)
         some = self.rows[self._some]
         self._distances: Rows = np.asarray(pairwise_distances(some), np.float32)
-        #: Pairs of pixels about `FAR` apart; None where places are unknown or too few.
+        #: Pairs of pixels about `FAR` apart; None where places are unknown, or pairs too few.
         self.pairs = None if places is None else _paired(rows, chosen, places, rng)
 
     def halves(self) -> tuple[Rows, Rows]:
@@ -168,22 +172,22 @@ def _paired(
     rows: Rows, chosen: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
 ) -> Pairs | None:
     """Pair chosen rows each with the row that lies nearest to some place `FAR` pixels off."""
-    extent = np.ptp(places[:, 1:], axis=0).min() + 1
-    far = min(FAR, extent / 4)
+    if np.ptp(places[:, 1:], axis=0).min() + 1 < NARROW:
+        return None
     # Scenes lie side by side, too far apart for a pair of two.
     at = places[:, 1:].astype(np.float64)
     at[:, 0] += places[:, 0] * (places[:, 1].max() + 4.0 * FAR + 1)
-    towards = rng.uniform(0, 2 * np.pi, len(chosen))
-    own = at[chosen]
-    there = own + far * np.stack([np.sin(towards), np.cos(towards)], axis=1)
-    _, nearest = KDTree(at).query(there, k=min(2, len(at)))
-    nearest = nearest.reshape(len(chosen), -1)
-    apart = np.linalg.norm(at[nearest] - own[:, None], axis=2) >= far / 2
-    found = np.flatnonzero(apart.any(axis=1))
-    if len(found) < LEAST_PAIRS:
+    first = np.arange(0, len(chosen), -(-ROWS_A_PAIR * len(chosen) // len(rows)))
+    own = at[chosen[first]]
+    towards = rng.uniform(0, 2 * np.pi, len(own))
+    there = own + FAR * np.stack([np.sin(towards), np.cos(towards)], axis=1)
+    _, nearest = KDTree(at).query(there, k=2)
+    apart = np.linalg.norm(at[nearest] - own[:, None], axis=2) >= FAR / 2
+    found = apart.any(axis=1)
+    if found.sum() < LEAST_PAIRS:
         return None
     others = nearest[found, apart[found].argmax(axis=1)]
-    return Pairs(found, rows[others])
+    return Pairs(first[found], rows[others])
 
 
 def continuity(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:

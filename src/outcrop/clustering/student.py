@@ -226,7 +226,7 @@ class StudentMixture(Clusterer):
         rows = _some(rows, self.n_fit_rows, n_units, seed)
         members = min(self.members, len(rows) // ROWS_A_MEMBER)
         if members > 1:
-            labels = self._agreed(rows, n_units, seed, members)
+            labels = self._filled(rows, self._agreed(rows, n_units, seed, members), n_units)
         else:
             labels = lloyd(rows, n_units, seed, n_init=self.n_init).labels_
         self._climb(rows, labels, n_units)
@@ -243,6 +243,18 @@ class StudentMixture(Clusterer):
             return other._climb(part, start.labels_, n_units)._shares(rows)
 
         return consensus(list(side_by_side(shares, range(members))))
+
+    def _filled(self, rows: Rows, labels: NDArray[Any], n_units: int) -> NDArray[Any]:
+        """Return units of rows, the widest halved until none of those asked for is empty.
+
+        Where there are more units than things to tell apart, members halve other things each, and
+        what they agree on are fewer.
+        """
+        found, labels = np.unique(labels, return_inverse=True)
+        for fewer in range(len(found), n_units):
+            other: Self = clone(self)
+            labels = other._climb(rows, labels, fewer)._halved(rows)
+        return labels
 
     def _shares(self, rows: Rows) -> Rows:
         """Return what part of each row each unit has, (n, units)."""
