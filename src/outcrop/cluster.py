@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,6 +26,9 @@ T = TypeVar("T")
 
 #: Blocks that are handed out ahead for each thread of the workers, so that none waits for us.
 AHEAD = 4
+#: Blocks in a row, at most, that are meant for one worker: as many results of each of the others
+#: wait here for their turn.
+RUN = 64
 #: Seconds to wait for a scheduler, and for its first worker.
 PATIENCE = 30
 
@@ -72,6 +74,7 @@ def dask_pool(
             ) from None
         try:
             _require_workers(client, scheduler)
+            _ready_workers(client)
             yield DaskPool(client)
         finally:
             client.close()
@@ -139,6 +142,20 @@ def _require_workers(client: Any, scheduler: str | None) -> None:
                 )
 
 
+def _ready_workers(client: Any) -> None:
+    """Let each worker import what mapping takes, while this process does."""
+    from distributed import fire_and_forget
+
+    forget: Any = fire_and_forget
+    for worker in client.nthreads():
+        forget(client.submit(_import_all, workers=worker, pure=False))
+
+
+def _import_all() -> None:
+    import outcrop.applying
+    import outcrop.sample  # noqa: F401
+
+
 @dataclass(frozen=True)
 class DaskPool:
     """Runs tasks on the workers of a Dask cluster.
@@ -158,7 +175,8 @@ class DaskPool:
     ) -> Iterator[R]:
         """Yield results in order; ``in_flight`` is the cluster's to say.
 
-        A block whose worker dies is done again by another.
+        A block whose worker dies is done again by another. Neighbours are meant for the same
+        worker, which remembers the tiles that they share; others may take them off it.
 
         Raises
         ------
@@ -168,22 +186,29 @@ class DaskPool:
             If a worker can't read what this machine can.
         """
         name = f"outcrop-{uuid.uuid4().hex[:12]}"
-        waiting: deque[Any] = deque()
+        waiting: dict[int, Any] = {}
         try:
             self.client.register_plugin(_plugin(name, task), name=name)
-            for i, item in enumerate(items):
-                if len(waiting) >= self._ahead():
-                    yield self._result(waiting.popleft())
-                waiting.append(self.client.submit(_do, name, item, key=f"{name}-{i}", pure=False))
-            while waiting:
-                yield self._result(waiting.popleft())
+            to_do = shared_out(len(items), self._threads())
+            for i in range(len(items)):
+                ahead = AHEAD * max(1, len(self._threads()))
+                while i not in waiting or sum(not f.done() for f in waiting.values()) < ahead:
+                    place, worker = next(to_do, (-1, None))
+                    if place < 0:
+                        break
+                    waiting[place] = self.client.submit(
+                        _do, name, items[place], key=f"{name}-{place}", pure=False,
+                        workers=worker, allow_other_workers=worker is not None,
+                    )  # fmt: skip
+                yield self._result(waiting.pop(i))
         finally:
             with suppress(Exception):  # the cluster may be gone, and the error is another's
-                self.client.cancel(list(waiting), force=True)
+                self.client.cancel(list(waiting.values()), force=True)
                 self.client.unregister_worker_plugin(name)
 
-    def _ahead(self) -> int:
-        return AHEAD * max(1, int(sum(self.client.nthreads().values())))
+    def _threads(self) -> list[str]:
+        """Return the worker of each thread that there is now."""
+        return [worker for worker, n in self.client.nthreads().items() for _ in range(n)]
 
     def _result(self, future: Any) -> Any:
         from concurrent.futures import CancelledError
@@ -221,6 +246,21 @@ class DaskPool:
                     "machines have under the same path (or scenes in an object store, as "
                     "/vsis3/bucket/scene.tif)"
                 )
+
+
+def shared_out(count: int, threads: Sequence[str]) -> Iterator[tuple[int, str | None]]:
+    """Yield the places of items and the workers they are meant for, as they are handed out.
+
+    Each thread has runs of `RUN` neighbours at most, and all threads have their turn.
+    """
+    workers: Sequence[str | None] = threads or [None]
+    long = max(1, min(RUN, -(-count // len(workers))))
+    for first in range(0, count, long * len(workers)):
+        for step in range(long):
+            for number, worker in enumerate(workers):
+                place = first + number * long + step
+                if place < count:
+                    yield place, worker
 
 
 def _plugin(name: str, task: Callable[[Any], Any]) -> Any:

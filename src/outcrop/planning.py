@@ -42,8 +42,8 @@ FIXED_BYTES = 528 * 2**20
 PLANES_BY_BAND, PLANES_BY_UNIT = 6, 2
 #: Copies of the sample that a fit holds.
 COPIES = 8
-#: Seconds for a million pixels that COG, polygons and pictures take.
-FINISH_SECONDS = 0.25
+#: Seconds that pictures and page take, whatever the size, and polygons for a million pixels.
+DRAWING_SECONDS, POLYGON_SECONDS = 3.0, 0.1
 #: Bytes of a pixel of labels and confidence, in their parts and in the COGs, compressed.
 LABEL_BYTES = 1.2
 
@@ -126,7 +126,7 @@ def plan_run(scenes: Sequence[str] | Source, recipe: Recipe, *, workers: int = 0
     source = open_scenes(scenes, recipe)
     workers = workers or recipe.run.threads or os.cpu_count() or 1
     crop = _some_tile(source)
-    model, rates = _calibrate(crop, recipe)
+    model, rates = _calibrate(crop, recipe, workers)
     halo = halo_of(model)
     blocks = engine.cut(source.grid.shape, recipe.run.block, halo=halo, striped=source.striped)
     pixels = source.grid.shape[0] * source.grid.shape[1]
@@ -188,8 +188,8 @@ class _Rates:
     label: float
 
 
-def _calibrate(crop: _Crop, recipe: Recipe) -> tuple[Model, _Rates]:
-    """Fit and map a tile in one thread, and take the times."""
+def _calibrate(crop: _Crop, recipe: Recipe, workers: int) -> tuple[Model, _Rates]:
+    """Fit to a tile as a run would, map it in one thread, and take the times."""
     run = dataclasses.replace(recipe.run, sample=PIXELS, threads=1, block=TILE)
     products = dataclasses.replace(recipe.products, min_area=0.0)
     small = dataclasses.replace(recipe, run=run, products=products)
@@ -203,13 +203,23 @@ def _calibrate(crop: _Crop, recipe: Recipe) -> tuple[Model, _Rates]:
         started = time.perf_counter()
         features = features_of(crop, sample, front, small)
         smooth = (time.perf_counter() - started) / pixels if front.halo else 0.0
+    with limited_threads(run.fit_threads, beside=workers):
         started = time.perf_counter()
         model = fit_model(sample, features, front, crop.bands, small)
         fit = (time.perf_counter() - started) / len(sample.rows)
     label = min(_time_to_map(model, crop, small) for _ in range(2)) / pixels
-    # A mixture is fitted to some of the rows it is given; what reduces them sees all.
-    rows = vars(model.clusterer).get("n_fit_rows") if small.reducer.name == "none" else None
-    return model, _Rates(read, smooth, fit, rows or math.inf, label)
+    return model, _Rates(read, smooth, fit, _most_rows(model), label)
+
+
+def _most_rows(model: Model) -> float:
+    """Return the rows beyond which a fit hardly takes longer.
+
+    A mixture compares numbers of units on some of the rows it is given, and begins with mixtures
+    of fewer; what reduces them, and k-means, sees all.
+    """
+    if model.recipe.reducer.name != "none" or not hasattr(model.clusterer, "n_fit_rows"):
+        return math.inf
+    return float(model.clusterer.n_curve_rows)
 
 
 def _time_to_map(model: Model, crop: _Crop, recipe: Recipe) -> float:
@@ -230,7 +240,7 @@ def _seconds(rates: _Rates, pixels: int, recipe: Recipe, at_once: int) -> dict[s
         "sampling": visited * (rates.read + rates.smooth) / at_once,
         "fitting": rates.fit * min(wanted, pixels, rates.rows),
         "mapping": pixels * (rates.label + again) / at_once,
-        "drawing": FINISH_SECONDS * pixels / 1e6,
+        "drawing": DRAWING_SECONDS + POLYGON_SECONDS * pixels / 1e6,
     }
 
 

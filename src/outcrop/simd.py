@@ -168,6 +168,19 @@ def _splatter(lanes: Any) -> Any:
 splat, splat_half = _splatter(Lanes), _splatter(Half)
 
 
+@_intrinsic  # type: ignore[untyped-decorator]
+def spread(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
+    """Return the number at an index, 0 or more, of a flat float32 array, in every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _place(context, builder, signature.args[0], args[0], args[1], _FLOAT)
+        nothing = ir.Constant(_FLOATS, ir.Undefined)
+        first = builder.insert_element(nothing, builder.load(place), _INT(0))
+        return builder.shuffle_vector(first, nothing, ir.Constant(_INTS, None))
+
+    return Lanes(array, types.intp), generate
+
+
 def _binary(operation: str) -> Any:
     @_intrinsic  # type: ignore[untyped-decorator]
     def function(typing: Any, a: Any, b: Any) -> Any:  # noqa: ARG001
@@ -200,6 +213,28 @@ def where_larger(typing: Any, a: Any, b: Any, yes: Any, no: Any) -> Any:  # noqa
         return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[2], args[3])
 
     return Lanes(Lanes, Lanes, Lanes, Lanes), generate
+
+
+@_intrinsic  # type: ignore[untyped-decorator]
+def total(typing: Any, value: Any) -> Any:  # noqa: ARG001
+    """Return the sum of the lanes, halves added to halves."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ARG001
+        left = args[0]
+        nothing, count = ir.Constant(left.type, ir.Undefined), left.type.count
+        while count > 1:
+            count //= 2
+            halves = [
+                builder.shuffle_vector(
+                    left, nothing, ir.Constant(ir.VectorType(_INT, count), list(numbers))
+                )
+                for numbers in (range(count), range(count, 2 * count))
+            ]
+            left = builder.fadd(*halves)
+            nothing = ir.Constant(left.type, ir.Undefined)
+        return builder.extract_element(left, _INT(0))
+
+    return types.float32(value), generate
 
 
 @_intrinsic  # type: ignore[untyped-decorator]

@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from outcrop import engine
 from outcrop.__main__ import main
-from outcrop.cluster import DaskPool, dask_pool
+from outcrop.cluster import RUN, DaskPool, dask_pool, shared_out
 from outcrop.errors import ClusterError, InputError, SceneError
 from outcrop.opening import open_source
 from outcrop.pipeline import apply_to_scenes, map_scenes
@@ -112,6 +113,30 @@ def test_results_come_in_order_and_nothing_stays_in_the_workers(pool):
 
 def double(item):
     return 2 * item
+
+
+@pytest.mark.parametrize(
+    ("count", "threads"), [(0, 2), (1, 3), (16, 2), (17, 4), (1000, 3), (9, 0)]
+)
+def test_neighbours_are_meant_for_the_same_worker(count, threads):
+    names = [str(i) for i in range(threads)]
+    given = list(shared_out(count, names))
+    assert sorted(place for place, _ in given) == list(range(count))
+    whose = [worker for _, worker in sorted(given)]
+    seams = sum(a != b for a, b in pairwise(whose))
+    assert seams <= max(0, -(-count // min(RUN, max(1, -(-count // max(threads, 1))))) - 1)
+    # Nobody waits while another has more than one block to begin with.
+    first = [worker for _, worker in given[:threads]]
+    assert len(set(first)) == min(threads, len(first))
+
+
+def where(item):
+    return os.getpid()
+
+
+def test_runs_of_blocks_begin_in_different_workers(pool):
+    found = list(pool.map(where, range(12), in_flight=2))
+    assert found[0] != found[6]
 
 
 def left():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn.cluster
 from scipy.stats import multivariate_t
 from sklearn.metrics import (
     calinski_harabasz_score,
@@ -12,7 +13,7 @@ from sklearn.metrics import (
 from sklearn.mixture import GaussianMixture
 
 from outcrop.clustering import selection
-from outcrop.clustering.kmeans import KMeans, inertia, nearest
+from outcrop.clustering.kmeans import KMeans, inertia, lloyd, nearest
 from outcrop.clustering.mixture import Mixture
 from outcrop.clustering.selection import (
     Candidate,
@@ -33,6 +34,15 @@ def scattered(n=400, seed=0):
 def labelled(n=400, k=5):
     rows = scattered(n)
     return rows, np.random.default_rng(1).integers(k, size=n).astype(np.int32)
+
+
+@pytest.mark.parametrize(("n", "units"), [(4, 3), (400, 5), (3000, 12)])
+def test_starts_are_scikit_learns(n, units):
+    seed = int(np.random.default_rng().integers(1000))
+    rows = scattered(n, seed)
+    mine = lloyd(rows, units, seed, n_init=2)
+    theirs = sklearn.cluster.KMeans(units, random_state=seed, n_init=2).fit(rows)
+    np.testing.assert_array_equal(mine.cluster_centers_, theirs.cluster_centers_)
 
 
 def test_elbow_of_a_bent_line():

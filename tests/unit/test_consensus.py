@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from outcrop.clustering.consensus import consensus, half_whitened, most_central
+from outcrop.clustering.consensus import consensus, half_whitened, most_central, rand_index
 from outcrop.clustering.student import StudentMixture
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError
@@ -82,3 +82,11 @@ def test_members_side_by_side_are_members_one_by_one():
 def test_out_of_range(params):
     with pytest.raises(InputError, match=r"members is .* n_member_rows"):
         StudentMixture(2, **params).fit(bent(0)[:50])
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.6, 1.0])
+def test_the_rand_index_is_scikit_learns(kept):
+    rng = np.random.default_rng()
+    one = rng.integers(int(rng.integers(1, 20)), size=int(rng.integers(1, 3000)))
+    other = np.where(rng.random(len(one)) < kept, one, rng.integers(7, size=len(one)))
+    assert rand_index(one, other) == adjusted_rand_score(one, other)

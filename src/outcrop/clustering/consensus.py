@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_rand_score
 
 Rows = NDArray[np.float32]
 
@@ -50,8 +49,30 @@ def most_central(labels: Sequence[NDArray[np.intp]]) -> int:
     alike = np.zeros((len(some), len(some)))
     for i, one in enumerate(some):
         for j in range(i):
-            alike[i, j] = alike[j, i] = adjusted_rand_score(one, some[j])
+            alike[i, j] = alike[j, i] = rand_index(one, some[j])
     return int(alike.sum(axis=1).argmax())
+
+
+def rand_index(one: NDArray[np.intp], other: NDArray[np.intp]) -> float:
+    """Return the adjusted Rand index (Hubert & Arabie 1985) of two clusterings of rows (n,).
+
+    To the bit scikit-learn's, which spends a hundred times as long on looking at its arguments:
+    half of a fit, of fifty mixtures that are compared two and two.
+    """
+    units = int(other.max()) + 1
+    table = np.bincount(one * units + other)
+    squares = int(np.square(table).sum())
+    in_one = int(np.square(np.bincount(one)).sum())
+    in_other = int(np.square(np.bincount(other)).sum())
+    # Pairs that both hold together, that only one does, and that both keep apart.
+    both, only_one, only_other = squares - len(one), in_one - squares, in_other - squares
+    neither = len(one) ** 2 - both - only_one - only_other - len(one)
+    if only_one == only_other == 0:
+        return 1.0
+    return (
+        2.0 * (both * neither - only_one * only_other)
+        / ((both + only_one) * (only_one + neither) + (both + only_other) * (only_other + neither))
+    )  # fmt: skip
 
 
 def half_whitened(rows: Rows) -> Rows:

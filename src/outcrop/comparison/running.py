@@ -22,7 +22,10 @@ from outcrop.publish import STATE
 #: that does `_speed` in 0.1 s. Rough: what is
 #: finished of a comparison corrects them.
 FIT = {"none": 0.0, "pca": 0.2, "mnf": 0.5, "autoencoder": 30.0, "stacked": 60.0}
-CLUSTER = {"kmeans": 5.0, "mixture": 40.0, "student": 60.0}
+CLUSTER = {"kmeans": 5.0, "mixture": 40.0, "student": 3.0}
+#: Seconds of such a fit that hardly depend on the rows: the robust mixture starts from many others,
+#: each fitted on some thousands.
+ONCE = {"student": 4.0}
 #: Seconds that choosing the number takes on a subsample, whatever the size of the scene.
 AUTO = 6.0
 #: Seconds for a million pixels of a map.
@@ -75,8 +78,8 @@ def estimate(recipe: Recipe, pixels: int, stability: bool, numbers: Sequence[str
     mapping = MAP.get(recipe.smooth.name, 10.0)
     maps = len(numbers) + stability
     fit = (1 + stability) * reducing + maps * clustering
-    auto = AUTO if "auto" in numbers else 0.0
-    return LEAST + auto + (rows * fit + pixels * maps * mapping) / 1e6
+    once = maps * ONCE.get(recipe.clusterer.name, 0.0) + (AUTO if "auto" in numbers else 0.0)
+    return LEAST + once + (rows * fit + pixels * maps * mapping) / 1e6
 
 
 def _speed() -> float:

@@ -141,7 +141,7 @@ def write_pictures(
     decorrelated = imagery.decorrelation_stretch(composite)
     shown_units = [unit.number for unit in unit_cards.shown_units(legend)]
     pictures = report.Pictures(
-        units=_png(_coloured(labels, legend)[upright]),
+        units=_palette_png(labels[upright], _colours(legend)),
         composite=_png(figure.composite(composite)[upright]),
         decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
         confidence=_confidence_picture(folder, upright),
@@ -164,19 +164,32 @@ def _confidence_picture(folder: Path, upright: slice) -> bytes | None:
     if not (folder / confidence.NAME).is_file():
         return None
     values, _ = read_overview(folder / confidence.NAME)
-    return _png(confidence.colours()[values][upright])
+    return _palette_png(values[upright], confidence.colours())
 
 
-def _coloured(labels: NDArray[np.uint8], legend: Legend) -> NDArray[np.uint8]:
+def _colours(legend: Legend) -> NDArray[np.uint8]:
     table = np.zeros((256, 4), np.uint8)
     for number, colour in style.colour_table(legend).items():
         table[number] = colour
-    return table[labels]
+    return table
+
+
+def _palette_png(values: NDArray[np.uint8], table: NDArray[np.uint8]) -> bytes:
+    """Return a PNG of values (y, x) by their colours (256, 4): a byte a pixel, not four."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(values))
+    image.putpalette(table[:, :3].tobytes())
+    return _saved(image, transparency=table[:, 3].tobytes())
 
 
 def _png(rgba: NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
+    return _saved(Image.fromarray(rgba, "RGBA"))
+
+
+def _saved(image: Any, **settings: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(rgba, "RGBA").save(buffer, "png", optimize=True)
+    image.save(buffer, "png", optimize=True, **settings)
     return buffer.getvalue()
