@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outcrop.errors import SceneError
+from outcrop.grid import turn, turned
 from outcrop.mosaic import MaskedSource
 from outcrop.source import Source, Window
 
@@ -18,7 +19,8 @@ def clip(source: Source, path: str) -> Source:
     """Cut a scene to the polygons of any vector file that pyogrio reads.
 
     The grid shrinks to the area's bounds, on the scene's own pixels; a pixel counts if its
-    centre lies inside. Vectors in another CRS are reprojected.
+    centre lies inside. Vectors in another CRS are reprojected; over a scene without a CRS they are
+    in columns and rows, with y = -row as a GIS draws it, or y = row.
 
     Raises
     ------
@@ -27,9 +29,10 @@ def clip(source: Source, path: str) -> Source:
     """
     part, bounds = _part(source, path)
     if part is None:
+        space = "the same CRS" if source.grid.crs else "columns and rows, as it has no CRS"
         raise SceneError(
             f"the area {path} lies outside the scene {source.name}; check both in a GIS "
-            f"(scene bounds: {_say_bounds(source.grid)}; area bounds in the same CRS: "
+            f"(scene bounds: {_say_bounds(source.grid)}; area bounds in {space}: "
             f"{', '.join(f'{v:.6g}' for v in bounds)})"
         )
     return part
@@ -42,7 +45,7 @@ def part_in(source: Source, path: str) -> Source | None:
 
 def _part(source: Source, path: str) -> tuple[Source | None, Any]:
     """Return a scene cut to an area, or None, and the bounds of the area."""
-    shapes = _read_polygons(path, source.grid.crs, source.name)
+    shapes = _read_polygons(path, source.grid, source.name)
     bounds = shapes.total_bounds
     window = _window(source.grid, bounds)
     if window is None:
@@ -50,7 +53,7 @@ def _part(source: Source, path: str) -> tuple[Source | None, Any]:
     return MaskedSource(source, window, tuple(g.__geo_interface__ for g in shapes.geometry)), bounds
 
 
-def _read_polygons(path: str, crs: Any, scene: str) -> Any:
+def _read_polygons(path: str, grid: GeoBox, scene: str) -> Any:
     import geopandas
 
     if not Path(path).exists():
@@ -67,14 +70,14 @@ def _read_polygons(path: str, crs: Any, scene: str) -> Any:
     frame = frame[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
     if frame.empty:
         raise SceneError(f"the area {path} holds no polygon; --aoi needs polygons")
-    if crs is None:
-        return frame  # a scene without CRS: the area is in columns and rows
+    if grid.crs is None:
+        return turn(frame) if turned(frame, grid.affine) else frame
     if frame.crs is None:
         raise SceneError(
-            f"the area {path} has no CRS but {scene} has ({crs}); set it first "
+            f"the area {path} has no CRS but {scene} has ({grid.crs}); set it first "
             "(ogr2ogr -a_srs EPSG:…)"
         )
-    return frame.to_crs(str(crs))
+    return frame.to_crs(str(grid.crs))
 
 
 def _window(grid: GeoBox, bounds: Any) -> Window | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from outcrop.errors import SceneError
 from outcrop.mosaic import moved_grid, offsets_of
 from outcrop.quality import lowest
+from outcrop.scene_names import AND
 from outcrop.sensors import SENSORS, get_sensor
 from outcrop.sensors.base import Band
 from outcrop.sensors.naming import FileBand, name_bands
@@ -85,7 +86,7 @@ def stack(sources: Sequence[Source], labels: Sequence[str] | None = None) -> Sou
     bottom, right = (
         min(c[k] + s.grid.shape[k] for c, s in zip(corners, sources, strict=True)) for k in (0, 1)
     )
-    names = " + ".join(s.name for s in sources)
+    names = AND.join(s.name for s in sources)
     if bottom <= top or right <= left:
         raise SceneError(f"--stack: {names} have no ground in common; check their extents")
     first = sources[0]
