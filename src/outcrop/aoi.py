@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 
+#: Areas of so many pixels are looked at before they are mapped.
+FEW = 4096
+
+
 def clip(source: Source, path: str) -> Source:
     """Cut a scene to the polygons of any vector file that pyogrio reads.
 
@@ -33,7 +37,7 @@ def clip(source: Source, path: str) -> Source:
         raise SceneError(
             f"the area {path} lies outside the scene {source.name}; check both in a GIS "
             f"(scene bounds: {_say_bounds(source.grid)}; area bounds in {space}: "
-            f"{', '.join(f'{v:.6g}' for v in bounds)})"
+            f"{', '.join(f'{v:.9g}' for v in bounds)})"
         )
     return part
 
@@ -50,7 +54,19 @@ def _part(source: Source, path: str) -> tuple[Source | None, Any]:
     window = _window(source.grid, bounds)
     if window is None:
         return None, bounds
-    return MaskedSource(source, window, tuple(g.__geo_interface__ for g in shapes.geometry)), bounds
+    part = MaskedSource(source, window, tuple(g.__geo_interface__ for g in shapes.geometry))
+    _require_a_pixel(part, path)
+    return part, bounds
+
+
+def _require_a_pixel(part: MaskedSource, path: str) -> None:
+    """Refuse an area so small that it misses the centre of every pixel."""
+    height, width = part.window.height, part.window.width
+    if height * width <= FEW and part.outside(Window(0, 0, height, width)).all():
+        raise SceneError(
+            f"the area {path} holds the centre of no pixel of {part.name}, {height} rows x {width} "
+            "columns of which it touches; check its CRS and units, or give a larger one"
+        )
 
 
 def _read_polygons(path: str, grid: GeoBox, scene: str) -> Any:
@@ -97,4 +113,4 @@ def _window(grid: GeoBox, bounds: Any) -> Window | None:
 
 def _say_bounds(grid: GeoBox) -> str:
     box = grid.extent.boundingbox
-    return ", ".join(f"{v:.6g}" for v in (box.left, box.bottom, box.right, box.top))
+    return ", ".join(f"{v:.9g}" for v in (box.left, box.bottom, box.right, box.top))

@@ -14,6 +14,11 @@ from outcrop.warp import say_grid
 
 #: Valid pixels that the ranges of bands are taken from.
 PIXELS = 20_000
+#: What to do about a raster that does not say what its bands are.
+NO_WAVELENGTHS = (
+    "the bands' wavelengths are not known, so neither are indices, colours and likenesses to "
+    "spectra; name the instrument with --sensor (see: outcrop sensors)"
+)
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,10 @@ class Description:
         suns = ", ".join(
             f"azimuth {s['azimuth']:.1f}, elevation {s['elevation']:.1f}" for s in self.suns
         )
-        unit = "CRS units" if self.crs else "no CRS: rows and columns"
         lines = [
             f"{self.name}",
             f"  product   {' + '.join(self.product) or 'none that is known: read as a raster'}",
-            f"  grid      {rows} rows x {cols} columns, pixel {pixel} ({unit})",
+            f"  grid      {rows} rows x {cols} columns, pixel {pixel} ({_unit(self.crs)})",
             f"  CRS       {self.crs or 'none'}",
             f"  sun       {suns or 'not in the metadata'}",
             f"  data      {self.coverage:.1%} of {self.looked_at} pixels looked at",
@@ -71,7 +75,19 @@ class Description:
                 f"{band['quantity']:12} {low:>10.5g} {middle:>10.5g} {high:>10.5g}"
             )
         lines += _say_scenes(self.scenes, self.overlaps)
+        if all(b["wavelength_um"] is None and b["quantity"] != "feature" for b in self.bands):
+            lines.append(f"  note: {NO_WAVELENGTHS}")
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+def _unit(crs: str | None) -> str:
+    """Say what the sizes of pixels are in."""
+    from pyproj import CRS
+
+    if crs is None:
+        return "no CRS: rows and columns"
+    axes = CRS.from_user_input(crs).axis_info
+    return str(axes[0].unit_name) if axes else "CRS units"
 
 
 def _or_dash(value: float | None) -> str:

@@ -19,7 +19,7 @@ from outcrop.confidence import confidence_notes, facts_of, source_of
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.dates import date_facts, date_notes
 from outcrop.engine import Executor, limited_threads
-from outcrop.errors import InputError, SceneError, listed
+from outcrop.errors import OPTIONS, InputError, SceneError, listed
 from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.haze import haze_facts
@@ -210,7 +210,7 @@ def apply_to_scenes(
         if threads is None
         else dataclasses.replace(model.recipe.run, threads=threads),
     )
-    check_recipe(recipe, "options")
+    check_recipe(recipe, OPTIONS)
     source = _open(scenes, recipe, executor, report)
     model.require_bands(source.bands, source.name)
     require(recipe.products.indices, source.bands, source.name)

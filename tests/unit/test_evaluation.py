@@ -239,6 +239,15 @@ def test_polygons_drawn_over_a_map_without_crs(tmp_path, sign):
     assert ("QGIS" in result.notes[0]) == (sign < 0)
 
 
+def test_scores_say_what_they_mean(mapped, tmp_path):
+    result = evaluate(mapped, polygons(tmp_path / "t.shp", None, code=[7, 3]), field="code")
+    shown = str(result).splitlines()
+    assert shown[0].startswith("pixels                  3600  of the reference that lie on the map")
+    assert shown[2].startswith(f"overall accuracy      {result.overall_accuracy:.4f}  share that")
+    assert shown[7].startswith(f"AMI                   {result.ami:.4f}  ")
+    assert max(map(len, shown[:9])) < 100
+
+
 def test_field_and_layer_are_named(mapped, tmp_path):
     path = polygons(tmp_path / "t.gpkg", rock=["shale", "granite"], when=["x", "y"])
     with pytest.raises(ReferenceMapError, match=r"--field.*rock, when"):
