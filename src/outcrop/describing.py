@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
+from outcrop.errors import listed
 from outcrop.mosaic import overlap
 from outcrop.sample import draw
 from outcrop.source import Source, Window, file_paths, leaves, notes_of, products_of, suns_of
-from outcrop.warp import say_grid
+from outcrop.warp import gcps_of, say_grid
 
 #: Valid pixels that the ranges of bands are taken from.
 PIXELS = 20_000
@@ -121,10 +122,28 @@ def describe(source: Source) -> Description:
         looked_at=sample.seen,
         product=products_of(source),
         suns=tuple(asdict(sun) for sun in suns_of(source)),
-        notes=tuple(notes_of(source)),
+        notes=tuple(reading_notes(source)),
         scenes=tuple(facts for facts, _ in placed),
         overlaps=tuple(_overlaps([window for _, window in placed])),
     )
+
+
+def reading_notes(source: Source) -> list[str]:
+    """Say how a scene is read: what its products want to be known, and what it does not say."""
+    notes = notes_of(source)
+    if source.grid.crs is None:
+        notes.append(
+            f"{source.name} has no CRS: positions are rows and columns, areas are in pixels"
+        )
+        if gcps := gcps_of(source):
+            notes[-1] += f" ({gcps.count} ground control points place it: --crs {gcps.crs})"
+    unknown = [b.name for b in source.bands if b.quantity == "unknown"]
+    if unknown:
+        notes.append(
+            f"the scale of {listed(unknown)} is not known: values are used as they are stored "
+            "(give --scale and --offset to map reflectance)"
+        )
+    return notes
 
 
 def _scenes(source: Source) -> list[tuple[dict[str, Any], Window]]:

@@ -271,6 +271,18 @@ def test_a_field_of_measurements(mapped, tmp_path):
     assert evaluate(mapped, path, field="depth").confusion["classes"] == [2]
 
 
+@pytest.mark.parametrize("bands", [1, 2, 3, 6])
+def test_beyond_a_reference_of_any_number_of_bands_nothing_is_labelled(mapped, tmp_path, bands):
+    part = np.stack([units_of()[:30, :40]] * bands) + 1
+    reference = write(tmp_path / "t.tif", part, transform=AT * Affine.translation(0.5, 0.5))
+    result = evaluate(mapped, reference)
+    assert 0 not in result.confusion["classes"]
+    assert result.n == pytest.approx(30 * 40, abs=80)
+    far = write(tmp_path / "f.tif", part, transform=AT, crs="EPSG:32639")
+    with pytest.raises(ReferenceMapError, match="does not overlap"):
+        evaluate(mapped, far)
+
+
 def test_no_overlap(mapped, tmp_path):
     far = write(tmp_path / "t.tif", units_of(), transform=AT * Affine.translation(500, 0))
     with pytest.raises(ReferenceMapError, match="does not overlap the map, which spans 600000"):

@@ -225,8 +225,8 @@ def _label_in_order(
 ) -> list[tuple[int, Band]]:
     if len(labels) != count:
         raise SceneError(
-            f"{where} has {count} bands and does not name them, so --bands must name all {count} "
-            f"in the order of the file; it names {len(labels)}: {', '.join(labels)}"
+            f"{where} has {_counted(count)} and does not name them, so --bands must name all "
+            f"{count} in the order of the file; it names {len(labels)}: {', '.join(labels)}"
         )
     return list(enumerate(_label(where, label, sensor) for label in labels))
 
@@ -260,9 +260,13 @@ def _usual_stack(where: str, count: int, sensor: Sensor) -> list[tuple[int, Band
             return [(i, sensor.band(name)) for i, name in enumerate(stack)]
     usual = ", ".join(f"{len(s)} ({s[0]}-{s[-1]})" for s in sensor.stacks)
     raise SceneError(
-        f"{where} has {count} bands and does not name them; {sensor.title} files usually have "
+        f"{where} has {_counted(count)} and does not name them; {sensor.title} files usually have "
         f"{usual}: name the bands in the order of the file with --bands"
     )
+
+
+def _counted(bands: int) -> str:
+    return "one band" if bands == 1 else f"{bands} bands"
 
 
 def _only_default(own: Sequence[tuple[int, Band]], sensor: Sensor | None) -> list[tuple[int, Band]]:
