@@ -14,9 +14,9 @@ ROOT = Path(outcrop.__file__).parent
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
     {"errors"},
-    {"registry", "recipes", "timespan", "envi", "gcps"},
+    {"registry", "recipes", "timespan", "envi", "gcps", "scene_names"},
     {"reasons", "remote"},
-    {"rowwise", "scratch", "simd", "tiles"},
+    {"rowwise", "scratch", "simd", "tiles", "grid"},
     {
         "sensors",
         "config",
@@ -30,7 +30,7 @@ LAYERS = [
         "suiting",
     },
     {"resample", "warp", "align", "geomedian", "bareness", "composite", "stack"},
-    {"durable", "grid", "cube", "engine", "spectra"},
+    {"durable", "cube", "engine", "spectra"},
     {"dates", "haze"},
     {"sample", "describing", "cluster"},
     {"radiometry"},

@@ -60,6 +60,8 @@ def stock(tmp_path_factory):
     (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "head.tif").write_bytes(whole[:100])
     geopandas.GeoDataFrame(geometry=[box(0, 0, 9, 9)], crs=UTM).to_file(tmp_path / "away.gpkg")
+    speck = box(600001, 6599990, 600005, 6599999)
+    geopandas.GeoDataFrame(geometry=[speck], crs=UTM).to_file(tmp_path / "speck.gpkg")
     (tmp_path / "bad.gpkg").write_text("no vector")
     (tmp_path / "bad.toml").write_text("schema = 1\n[reducer]\nname = 'pca'\n[clusterr]\n")
     (tmp_path / "items.json").write_text('{"type": "FeatureCollection", "features": []}')
@@ -103,7 +105,8 @@ CASES = {
     "area unreadable": ("map good.tif -o out --aoi bad.gpkg", "cannot be read as vector"),
     "area missing": ("map good.tif -o out --aoi no.gpkg", "no.gpkg does not exist"),
     "model missing": ("apply nomodel good.tif -o out", "holds no model"),
-    "threads negative": ("apply done good.tif -o out --threads -1", "run.threads = -1"),
+    "threads negative": ("apply done good.tif -o out --threads -1",
+                         "^outcrop: error: --threads -1;"),
     "like missing": ("map good.tif -o out --like no.json", "--like .*no.json"),
     "reference without overlap": ("evaluate done far.tif", "overlap"),
     "reference missing": ("evaluate done none.tif", "none.tif"),
@@ -131,10 +134,17 @@ CASES = {
     "empty catalog": ("map catalog.json -o out", "holds no STAC item"),
     "empty list of items": ("info items.json", "holds no STAC item"),
     "a spectral library": ("map lib.sli -o out", "a spectral library and no scene"),
-    "unknown feature": ("map good.tif -o out --features bands,x", "unknown index 'x'"),
+    "unknown feature": ("map good.tif -o out --features bands,x",
+                        "^outcrop: error: --features: unknown index 'x'"),
+    "unknown mask": ("map good.tif -o out --mask clouds",
+                     "^outcrop: error: --mask: unknown mask 'clouds'"),
+    "unknown device": ("map good.tif -o out --device gpu",
+                       "^outcrop: error: --device: unknown device 'gpu'"),
+    "an area within a pixel": ("map good.tif -o out --aoi speck.gpkg", "the centre of no pixel"),
+    "area negative": ("map good.tif -o out --min-area -5", "^outcrop: error: --min-area -5.0;"),
     "indices of embeddings": ("map flat.tif -o out --sensor embedding --indices ndvi",
                               "ndvi cannot be computed"),
-    "seed negative": ("map good.tif -o out --seed -1", "seed = -1"),
+    "seed negative": ("map good.tif -o out --seed -1", "^outcrop: error: --seed -1; it must"),
     "existing folder": ("map good.tif -o done", "--overwrite"),
     "a folder of somebody else": ("map good.tif -o mine --overwrite", "not written by Outcrop"),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outcrop.errors import SceneError
+from outcrop.grid import turn, turned
 from outcrop.mosaic import MaskedSource
 from outcrop.source import Source, Window
 
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 
+#: Areas of so many pixels are looked at before they are mapped.
+FEW = 4096
+
+
 def clip(source: Source, path: str) -> Source:
     """Cut a scene to the polygons of any vector file that pyogrio reads.
 
     The grid shrinks to the area's bounds, on the scene's own pixels; a pixel counts if its
-    centre lies inside. Vectors in another CRS are reprojected.
+    centre lies inside. Vectors in another CRS are reprojected; over a scene without a CRS they are
+    in columns and rows, with y = -row as a GIS draws it, or y = row.
 
     Raises
     ------
@@ -27,10 +33,11 @@ def clip(source: Source, path: str) -> Source:
     """
     part, bounds = _part(source, path)
     if part is None:
+        space = "the same CRS" if source.grid.crs else "columns and rows, as it has no CRS"
         raise SceneError(
             f"the area {path} lies outside the scene {source.name}; check both in a GIS "
-            f"(scene bounds: {_say_bounds(source.grid)}; area bounds in the same CRS: "
-            f"{', '.join(f'{v:.6g}' for v in bounds)})"
+            f"(scene bounds: {_say_bounds(source.grid)}; area bounds in {space}: "
+            f"{', '.join(f'{v:.9g}' for v in bounds)})"
         )
     return part
 
@@ -42,15 +49,27 @@ def part_in(source: Source, path: str) -> Source | None:
 
 def _part(source: Source, path: str) -> tuple[Source | None, Any]:
     """Return a scene cut to an area, or None, and the bounds of the area."""
-    shapes = _read_polygons(path, source.grid.crs, source.name)
+    shapes = _read_polygons(path, source.grid, source.name)
     bounds = shapes.total_bounds
     window = _window(source.grid, bounds)
     if window is None:
         return None, bounds
-    return MaskedSource(source, window, tuple(g.__geo_interface__ for g in shapes.geometry)), bounds
+    part = MaskedSource(source, window, tuple(g.__geo_interface__ for g in shapes.geometry))
+    _require_a_pixel(part, path)
+    return part, bounds
 
 
-def _read_polygons(path: str, crs: Any, scene: str) -> Any:
+def _require_a_pixel(part: MaskedSource, path: str) -> None:
+    """Refuse an area so small that it misses the centre of every pixel."""
+    height, width = part.window.height, part.window.width
+    if height * width <= FEW and part.outside(Window(0, 0, height, width)).all():
+        raise SceneError(
+            f"the area {path} holds the centre of no pixel of {part.name}, {height} rows x {width} "
+            "columns of which it touches; check its CRS and units, or give a larger one"
+        )
+
+
+def _read_polygons(path: str, grid: GeoBox, scene: str) -> Any:
     import geopandas
 
     if not Path(path).exists():
@@ -67,14 +86,14 @@ def _read_polygons(path: str, crs: Any, scene: str) -> Any:
     frame = frame[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
     if frame.empty:
         raise SceneError(f"the area {path} holds no polygon; --aoi needs polygons")
-    if crs is None:
-        return frame  # a scene without CRS: the area is in columns and rows
+    if grid.crs is None:
+        return turn(frame) if turned(frame, grid.affine) else frame
     if frame.crs is None:
         raise SceneError(
-            f"the area {path} has no CRS but {scene} has ({crs}); set it first "
+            f"the area {path} has no CRS but {scene} has ({grid.crs}); set it first "
             "(ogr2ogr -a_srs EPSG:…)"
         )
-    return frame.to_crs(str(crs))
+    return frame.to_crs(str(grid.crs))
 
 
 def _window(grid: GeoBox, bounds: Any) -> Window | None:
@@ -94,4 +113,4 @@ def _window(grid: GeoBox, bounds: Any) -> Window | None:
 
 def _say_bounds(grid: GeoBox) -> str:
     box = grid.extent.boundingbox
-    return ", ".join(f"{v:.6g}" for v in (box.left, box.bottom, box.right, box.top))
+    return ", ".join(f"{v:.9g}" for v in (box.left, box.bottom, box.right, box.top))

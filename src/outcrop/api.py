@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from outcrop.config import Input, Recipe, load_recipe, with_step
 from outcrop.config import check_recipe as _check
+from outcrop.errors import ARGUMENTS
 from outcrop.reasons import DEFAULT, NDVI, check_mask
 from outcrop.source import Source
 
@@ -109,7 +110,7 @@ def open_scene(
         radiometry=radiometry,
         stack=stack,
     )
-    check_mask(mask, ndvi, "open_scene")
+    check_mask(mask, ndvi, ARGUMENTS)
     return to_cube(open_sources([str(s) for s in scenes], options, Masks(tuple(mask), ndvi), haze))
 
 

@@ -12,6 +12,7 @@ from outcrop.cli_output import Bars, log_to_stderr
 from outcrop.cli_parsing import input_of
 from outcrop.config import Input
 from outcrop.errors import InputError, unknown_name
+from outcrop.scene_names import joint_name, scene_title
 
 
 @grouped
@@ -161,8 +162,9 @@ def _scenes(
 
 def _name(scene: str) -> str:
     """Return what to call a scene: its file, or the folder of a file called scene."""
-    path = Path(scene.split(",")[0])
-    return path.parent.name if path.stem == "scene" and path.parent.name else path.stem
+    folder = Path(scene).parent.name
+    title = scene_title(joint_name(scene.split(",")))
+    return folder if title == "scene" and folder else title
 
 
 def sample(

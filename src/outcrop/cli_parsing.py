@@ -9,7 +9,7 @@ from typing import Any
 from outcrop import config
 from outcrop.cli_options import Cleaning, Fitting, Lighting, Making, Reading, Working
 from outcrop.config import Recipe
-from outcrop.errors import InputError, RecipeError, unknown_name
+from outcrop.errors import OPTIONS, InputError, RecipeError, unknown_name
 from outcrop.reasons import check_mask
 
 HAZE = ("auto", "none", "dark-object")
@@ -42,7 +42,7 @@ def recipe_of(
         run=_over(recipe.run, {**_run_of(fitting, working), "block": making and making.block}),
         products=_over(recipe.products, _products_of(making)),
     )
-    config.check_recipe(changed, "options")
+    config.check_recipe(changed, OPTIONS)
     return changed
 
 
@@ -74,7 +74,7 @@ def preprocess_of(cleaning: Cleaning, lighting: Lighting | None = None) -> dict[
         names = () if names == ("none",) else names
     if cleaning.haze not in (None, *HAZE):
         raise RecipeError("--haze: " + unknown_name("method", str(cleaning.haze), HAZE))
-    check_mask(names or (), cleaning.ndvi or 0.0, "--mask")
+    check_mask(names or (), cleaning.ndvi or 0.0, OPTIONS)
     told = {**vars(cleaning), "mask": names}
     if lighting is not None:
         told["illumination"] = lighting.illumination

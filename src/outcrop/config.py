@@ -10,15 +10,17 @@ from dataclasses import dataclass, field, fields, replace
 from html import escape
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from outcrop import reasons
-from outcrop.errors import RecipeError, unknown_name
+from outcrop.errors import RecipeError, setting, unknown_name
 from outcrop.registry import Registry
 from outcrop.timespan import parse_timespan
 
 SCHEMA = 1
 DEFAULT_RECIPE = "default"
+Device = Literal["cpu", "cuda", "mps", "auto"]
+DEVICES: tuple[str, ...] = get_args(Device)
 #: Parameters of estimators that the run sets for all of them.
 OF_THE_RUN = ("random_state", "device")
 
@@ -146,7 +148,7 @@ class Run:
     fit_threads: int = 1
     threads: int = 0
     block: int = 1024
-    device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
+    device: Device = "cpu"
     like: str | None = None
 
 
@@ -295,15 +297,21 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
     for step in recipe.refine:
         FILTERS.load(step.name)(**step.params)  # they check what they are given
     run = recipe.run
+    if run.device not in DEVICES:
+        said = unknown_name("device", run.device, DEVICES)
+        raise RecipeError(f"{setting(origin, 'run.device')}: {said}")
     if run.sample != "all" and run.sample < 2:
-        raise RecipeError(f'{origin}: run.sample = {run.sample}; it must be 2 or more, or "all"')
+        said = setting(origin, "run.sample", run.sample)
+        raise RecipeError(f'{said}; it must be 2 or more, or "all"')
     if run.block < 512 or run.block % 512:
-        raise RecipeError(f"{origin}: run.block = {run.block}; it must be a multiple of 512")
-    if run.fit_threads < 1 or run.threads < 0:
-        raise RecipeError(
-            f"{origin}: run.fit_threads = {run.fit_threads} must be 1 or more and "
-            f"run.threads = {run.threads} 0 (one a core) or more"
-        )
+        said = setting(origin, "run.block", run.block)
+        raise RecipeError(f"{said}; it must be a multiple of 512")
+    if run.fit_threads < 1:
+        said = setting(origin, "run.fit_threads", run.fit_threads)
+        raise RecipeError(f"{said}; it must be 1 or more")
+    if run.threads < 0:
+        said = setting(origin, "run.threads", run.threads)
+        raise RecipeError(f"{said}; it must be 0 (one a core) or more")
     if recipe.features.compress_above < 0 or recipe.features.compress_to < 1:
         raise RecipeError(
             f"{origin}: features.compress_above = {recipe.features.compress_above} must be 0 "
@@ -311,7 +319,8 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         )
     _check_products(recipe, origin)
     if not 0 <= run.seed < 2**32:
-        raise RecipeError(f"{origin}: run.seed = {run.seed}; it must be from 0 to {2**32 - 1}")
+        said = setting(origin, "run.seed", run.seed)
+        raise RecipeError(f"{said}; it must be from 0 to {2**32 - 1}")
 
 
 def _check_products(recipe: Recipe, origin: str) -> None:
@@ -319,13 +328,13 @@ def _check_products(recipe: Recipe, origin: str) -> None:
         parse_timespan(recipe.products.datetime)
     if not 0 <= recipe.products.min_area < float("inf"):
         raise RecipeError(
-            f"{origin}: products.min_area = {recipe.products.min_area}; it must be 0 (keep "
+            f"{setting(origin, 'products.min_area', recipe.products.min_area)}; it must be 0 (keep "
             "everything) or more, in square metres, or in pixels without a CRS"
         )
     if not 0 <= recipe.products.simplify < float("inf"):
         raise RecipeError(
-            f"{origin}: products.simplify = {recipe.products.simplify}; it must be 0 (keep the "
-            "outlines of the pixels) or more, in metres, or in pixels without a CRS"
+            f"{setting(origin, 'products.simplify', recipe.products.simplify)}; it must be 0 (keep "
+            "the outlines of the pixels) or more, in metres, or in pixels without a CRS"
         )
 
 
@@ -333,11 +342,16 @@ def _check_indices(recipe: Recipe, origin: str) -> None:
     from outcrop.indices import ALL, INDICES
 
     if not recipe.features.use:
-        raise RecipeError(f"{origin}: features.use is empty; give bands, indices or both")
-    for names, other in ((recipe.features.use, "bands"), (recipe.products.indices, ALL)):
+        said = setting(origin, "features.use")
+        raise RecipeError(f"{said} is empty; give bands, indices or both")
+    for key, names, other in (
+        ("features.use", recipe.features.use, "bands"),
+        ("products.indices", recipe.products.indices, ALL),
+    ):
         for name in names:
             if name not in (*INDICES, other):
-                raise RecipeError(f"{origin}: " + unknown_name("index", name, (other, *INDICES)))
+                said = unknown_name("index", name, (other, *INDICES))
+                raise RecipeError(f"{setting(origin, key)}: {said}")
 
 
 def _check_light(recipe: Recipe, origin: str) -> None:
@@ -346,19 +360,19 @@ def _check_light(recipe: Recipe, origin: str) -> None:
     name = recipe.preprocess.illumination
     if name not in (AUTO, *CORRECTIONS):
         raise RecipeError(
-            f"{origin}: preprocess.illumination: "
+            f"{setting(origin, 'preprocess.illumination')}: "
             + unknown_name(CORRECTIONS.kind, name, (AUTO, *CORRECTIONS))
         )
     azimuth, elevation = recipe.input.sun_azimuth, recipe.input.sun_elevation
     if azimuth is not None and not -360 <= azimuth <= 360:
         raise RecipeError(
-            f"{origin}: input.sun_azimuth = {azimuth:g}; it must be in degrees clockwise from "
-            "north, 0 to 360"
+            f"{setting(origin, 'input.sun_azimuth', f'{azimuth:g}')}; it must be in degrees "
+            "clockwise from north, 0 to 360"
         )
     if elevation is not None and not 0 < elevation <= 90:
         raise RecipeError(
-            f"{origin}: input.sun_elevation = {elevation:g}; it must be in degrees above the "
-            "horizon, more than 0 and at most 90"
+            f"{setting(origin, 'input.sun_elevation', f'{elevation:g}')}; it must be in degrees "
+            "above the horizon, more than 0 and at most 90"
         )
 
 

@@ -7,13 +7,19 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
+from outcrop.errors import listed
 from outcrop.mosaic import overlap
 from outcrop.sample import draw
 from outcrop.source import Source, Window, file_paths, leaves, notes_of, products_of, suns_of
-from outcrop.warp import say_grid
+from outcrop.warp import gcps_of, say_grid
 
 #: Valid pixels that the ranges of bands are taken from.
 PIXELS = 20_000
+#: What to do about a raster that does not say what its bands are.
+NO_WAVELENGTHS = (
+    "the bands' wavelengths are not known, so neither are indices, colours and likenesses to "
+    "spectra; name the instrument with --sensor (see: outcrop sensors)"
+)
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,10 @@ class Description:
         suns = ", ".join(
             f"azimuth {s['azimuth']:.1f}, elevation {s['elevation']:.1f}" for s in self.suns
         )
-        unit = "CRS units" if self.crs else "no CRS: rows and columns"
         lines = [
             f"{self.name}",
             f"  product   {' + '.join(self.product) or 'none that is known: read as a raster'}",
-            f"  grid      {rows} rows x {cols} columns, pixel {pixel} ({unit})",
+            f"  grid      {rows} rows x {cols} columns, pixel {pixel} ({_unit(self.crs)})",
             f"  CRS       {self.crs or 'none'}",
             f"  sun       {suns or 'not in the metadata'}",
             f"  data      {self.coverage:.1%} of {self.looked_at} pixels looked at",
@@ -71,7 +76,19 @@ class Description:
                 f"{band['quantity']:12} {low:>10.5g} {middle:>10.5g} {high:>10.5g}"
             )
         lines += _say_scenes(self.scenes, self.overlaps)
+        if all(b["wavelength_um"] is None and b["quantity"] != "feature" for b in self.bands):
+            lines.append(f"  note: {NO_WAVELENGTHS}")
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+def _unit(crs: str | None) -> str:
+    """Say what the sizes of pixels are in."""
+    from pyproj import CRS
+
+    if crs is None:
+        return "no CRS: rows and columns"
+    axes = CRS.from_user_input(crs).axis_info
+    return str(axes[0].unit_name) if axes else "CRS units"
 
 
 def _or_dash(value: float | None) -> str:
@@ -105,10 +122,28 @@ def describe(source: Source) -> Description:
         looked_at=sample.seen,
         product=products_of(source),
         suns=tuple(asdict(sun) for sun in suns_of(source)),
-        notes=tuple(notes_of(source)),
+        notes=tuple(reading_notes(source)),
         scenes=tuple(facts for facts, _ in placed),
         overlaps=tuple(_overlaps([window for _, window in placed])),
     )
+
+
+def reading_notes(source: Source) -> list[str]:
+    """Say how a scene is read: what its products want to be known, and what it does not say."""
+    notes = notes_of(source)
+    if source.grid.crs is None:
+        notes.append(
+            f"{source.name} has no CRS: positions are rows and columns, areas are in pixels"
+        )
+        if gcps := gcps_of(source):
+            notes[-1] += f" ({gcps.count} ground control points place it: --crs {gcps.crs})"
+    unknown = [b.name for b in source.bands if b.quantity == "unknown"]
+    if unknown:
+        notes.append(
+            f"the scale of {listed(unknown)} is not known: values are used as they are stored "
+            "(give --scale and --offset to map reflectance)"
+        )
+    return notes
 
 
 def _scenes(source: Source) -> list[tuple[dict[str, Any], Window]]:

@@ -56,6 +56,35 @@ class ClusterError(OutcropError):
     """A Dask cluster cannot be reached, was lost, or does not fit this run."""
 
 
+#: Where a setting comes from that was typed as an option, or given to a function.
+OPTIONS, ARGUMENTS = "options", "arguments"
+
+
+def setting(origin: str, key: str, value: object = None) -> str:
+    """Name a setting in a message as the user knows it.
+
+    Parameters
+    ----------
+    origin : str
+        The recipe or its file; or `OPTIONS` or `ARGUMENTS`.
+    key : str
+        The key of the recipe, such as ``"run.seed"``.
+    value : optional
+        What it is.
+
+    Returns
+    -------
+    str
+        ``my.toml: run.seed = -1``, ``--seed -1`` or ``seed = -1``.
+    """
+    name = "features" if key == "features.use" else key.rpartition(".")[2]
+    if origin == OPTIONS:
+        named, sign = "--" + name.replace("_", "-"), " "
+    else:
+        named, sign = name if origin == ARGUMENTS else f"{origin}: {key}", " = "
+    return named if value is None else f"{named}{sign}{value}"
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Word the message for a name that a table does not hold.
 

@@ -1,14 +1,54 @@
-"""Areas of pixels."""
+"""Where pixels lie, and their areas."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
+
+
+def counts_pixels(affine: Affine) -> bool:
+    """Tell whether coordinates are columns and rows, of a whole scene or a part of it."""
+    a, b, _, d, e, _ = affine[:6]
+    return bool((a, b, d, e) == (1, 0, 0, 1))
+
+
+def gis_transform(grid: GeoBox) -> Affine:
+    """Return the transform from column and row to the coordinates that products are written in.
+
+    They are the grid's own, but that y = -row where they count pixels: so GIS draw a raster without
+    a position. A map then fits over its scene, of which it may be a part.
+    """
+    if grid.crs is None and counts_pixels(grid.affine):
+        return Affine.scale(1, -1) * grid.affine
+    return grid.affine
+
+
+def turned(frame: Any, affine: Affine) -> bool:
+    """Tell whether shapes lie upside down to a raster without a CRS, whose pixels they count.
+
+    Parameters
+    ----------
+    frame : GeoDataFrame
+        Shapes over it: with y = -row where they were drawn in a GIS, or with y = row.
+    affine : Affine
+        From its column and row to its coordinates, which have y = row, or y = -row as
+        `gis_transform` gives it.
+    """
+    _, low, _, high = frame.total_bounds
+    if counts_pixels(affine):
+        return bool(high <= 0)
+    return counts_pixels(Affine.scale(1, -1) * affine) and affine.f <= 0 <= low
+
+
+def turn(frame: Any) -> Any:
+    """Return shapes with the other sign of y."""
+    return frame.set_geometry(frame.geometry.scale(1, -1, origin=(0, 0)))
 
 
 def row_areas(grid: GeoBox) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from outcrop.errors import SceneError
 from outcrop.reasons import CLEAR, FILL, OUTSIDE
+from outcrop.scene_names import AND
 from outcrop.sensors.base import Band
 from outcrop.source import Source, SourceOver, Window, read_observed, read_reasons, valid_mask
 
@@ -167,7 +168,7 @@ def mosaic(
     return made(
         grid=moved_grid(first.grid, (top, left), (bottom - top, right - left)),
         parts=tuple((s, r - top, c - left) for (r, c), s in zip(offsets, sources, strict=True)),
-        name=" + ".join(s.name for s in sources),
+        name=AND.join(s.name for s in sources),
         striped=all(s.striped for s in sources),
         **more,
     )

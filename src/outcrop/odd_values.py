@@ -111,7 +111,9 @@ def value_notes(facts: dict[str, dict[str, dict[str, float]]], *, clip: bool) ->
             held = " and taken as 1" if kind == "above_1" and clip else ""
             more = f" and {len(many) - MOST_NAMED} more bands" if len(many) > MOST_NAMED else ""
             named = ", ".join(many[:MOST_NAMED])
-            notes.append(f"pixels whose value is {_SAID[kind]}{held}: {named}{more}")
+            wrong = kind == "not_positive" and max(f["share"] for f in found.values()) > 0.5
+            doubt = " (check --scale and --offset)" if wrong else ""
+            notes.append(f"pixels whose value is {_SAID[kind]}{held}{doubt}: {named}{more}")
     return notes
 
 

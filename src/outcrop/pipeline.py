@@ -18,8 +18,9 @@ from outcrop.applying import Applied, apply_model, observations
 from outcrop.confidence import confidence_notes, facts_of, source_of
 from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
 from outcrop.dates import date_facts, date_notes
+from outcrop.describing import reading_notes
 from outcrop.engine import Executor, limited_threads
-from outcrop.errors import InputError, SceneError, listed
+from outcrop.errors import OPTIONS, InputError, SceneError, listed
 from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.haze import haze_facts
@@ -42,10 +43,9 @@ from outcrop.result import Result
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
-from outcrop.source import Source, acquired, file_paths, notes_of, products_of, radiometry_of
+from outcrop.source import Source, acquired, file_paths, products_of, radiometry_of
 from outcrop.spectra import SpectralLibrary
 from outcrop.suiting import suited
-from outcrop.warp import gcps_of
 
 log = logging.getLogger("outcrop")
 
@@ -210,7 +210,7 @@ def apply_to_scenes(
         if threads is None
         else dataclasses.replace(model.recipe.run, threads=threads),
     )
-    check_recipe(recipe, "options")
+    check_recipe(recipe, OPTIONS)
     source = _open(scenes, recipe, executor, report)
     model.require_bands(source.bands, source.name)
     require(recipe.products.indices, source.bands, source.name)
@@ -459,19 +459,7 @@ def features_of(
 
 
 def _notes(source: Source) -> list[str]:
-    notes = notes_of(source)
-    if source.grid.crs is None:
-        notes.append(
-            f"{source.name} has no CRS: positions are rows and columns, areas are in pixels"
-        )
-        if gcps := gcps_of(source):
-            notes[-1] += f" ({gcps.count} ground control points place it: --crs {gcps.crs})"
-    unknown = [b.name for b in source.bands if b.quantity == "unknown"]
-    if unknown:
-        notes.append(
-            f"the scale of {listed(unknown)} is not known: values are used as they are stored "
-            "(give --scale and --offset to map reflectance)"
-        )
+    notes = reading_notes(source)
     if len(source.bands) == 1:
         raise SceneError(
             f"{source.name} has a single band ({source.bands[0].name}); spectral units need at "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from outcrop.errors import RecipeError, unknown_name
+from outcrop.errors import RecipeError, setting, unknown_name
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,11 @@ def check_mask(names: Iterable[str], ndvi: float, origin: str) -> None:
     """
     for name in names:
         if name not in SWITCHES:
-            raise RecipeError(f"{origin}: preprocess.mask: " + unknown_name("mask", name, SWITCHES))
+            said = unknown_name("mask", name, SWITCHES)
+            raise RecipeError(f"{setting(origin, 'preprocess.mask')}: {said}")
     if not -1 <= ndvi <= 1:
-        raise RecipeError(f"{origin}: preprocess.ndvi = {ndvi:g}; it must be from -1 to 1")
+        said = setting(origin, "preprocess.ndvi", f"{ndvi:g}")
+        raise RecipeError(f"{said}; it must be from -1 to 1")
 
 
 @dataclass(frozen=True)

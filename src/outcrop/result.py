@@ -11,11 +11,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affine import Affine
+
 from outcrop.durable import replace_text
 from outcrop.errors import InputError, OutputError
+from outcrop.grid import counts_pixels
 from outcrop.products.edits import edited, read_log, with_log
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
+from outcrop.scene_names import scene_title
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -81,14 +85,21 @@ class Result:
 
     @property
     def units(self) -> Any:
-        """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data."""
+        """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data.
+
+        Its coordinates are those of the cube that was mapped.
+        """
         import rioxarray
         from rasterio.errors import NotGeoreferencedWarning
 
-        with warnings.catch_warnings():  # a map without a CRS says so in its notes
+        with warnings.catch_warnings():  # a map of an older version without a CRS
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             raster: Any = rioxarray.open_rasterio(self.folder / "units.tif")
-        return raster.squeeze("band", drop=True)
+        units = raster.squeeze("band", drop=True)
+        rows = Affine.scale(1, -1) * raster.rio.transform()
+        if raster.rio.crs is None and counts_pixels(rows):  # y = -row, for a GIS
+            units = units.assign_coords(y=-units.y).rio.write_transform(rows)
+        return units
 
     def plot(self, title: str | None = None) -> Figure:
         """Draw the map with its legend, scale bar, north arrow and coordinates.
@@ -187,7 +198,7 @@ class Result:
 
     @property
     def _scene(self) -> str:
-        return Path(str(self.metrics.get("scene", self.folder.name)).split(",")[0]).stem
+        return scene_title(str(self.metrics.get("scene", self.folder.name)))
 
     @property
     def _grid(self) -> GeoBox:

@@ -174,7 +174,10 @@ def open_quietly(path: str, plain: bool = False) -> Any:
         others = foreign or path.startswith(("/vsizip", "/vsitar"))
         if plain or (others and not path.endswith(".vrt")):  # unless it was asked for
             return DatasetReader(path, driver=list(remote.PLAIN_FORMATS))
-        return rasterio.open(path)
+        dataset = rasterio.open(path)
+        if not foreign:
+            _ = dataset.mask_flag_enums  # GDAL opens the mask when it is first asked for, and warns
+        return dataset
 
 
 def _cause(error: BaseException) -> str:

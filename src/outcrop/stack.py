@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from outcrop.errors import SceneError
 from outcrop.mosaic import moved_grid, offsets_of
 from outcrop.quality import lowest
+from outcrop.scene_names import AND
 from outcrop.sensors import SENSORS, get_sensor
 from outcrop.sensors.base import Band
 from outcrop.sensors.naming import FileBand, name_bands
@@ -69,9 +70,10 @@ class SensorStack:
 def stack(sources: Sequence[Source], labels: Sequence[str] | None = None) -> Source:
     """Lay sources of different bands on each other; they must lie on the pixels of one grid.
 
-    Bands are named after their sensor (``sentinel2_B04``, ``aster_B05``), so that no two are
-    alike; wavelengths tell them apart everywhere else. Those of one source keep their
-    names. ``labels`` chooses by these names or by wavelength.
+    Bands are named after their sensor (``sentinel2_B04``, ``aster_B05``), of which several are
+    counted (``sentinel2-1_B04``, ``sentinel2-2_B04``), so that no two are alike; wavelengths tell
+    them apart everywhere else. Those of one source keep their names. ``labels`` chooses by these
+    names or by wavelength.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def stack(sources: Sequence[Source], labels: Sequence[str] | None = None) -> Sou
     bottom, right = (
         min(c[k] + s.grid.shape[k] for c, s in zip(corners, sources, strict=True)) for k in (0, 1)
     )
-    names = " + ".join(s.name for s in sources)
+    names = AND.join(s.name for s in sources)
     if bottom <= top or right <= left:
         raise SceneError(f"--stack: {names} have no ground in common; check their extents")
     first = sources[0]
@@ -103,10 +105,12 @@ def stack(sources: Sequence[Source], labels: Sequence[str] | None = None) -> Sou
 
 
 def _named(sources: Sequence[Source]) -> tuple[Band, ...]:
-    prefixes: list[str] = []
-    for i, source in enumerate(sources, start=1):
-        prefix = sensor_of(source.bands) or f"scene{i}"
-        prefixes.append(f"{prefix}{i}" if prefix in prefixes else prefix)
+    sensors = [sensor_of(source.bands) or "scene" for source in sources]
+    counts = [sensors[: i + 1].count(sensor) for i, sensor in enumerate(sensors)]
+    prefixes = [
+        f"{sensor}-{count}" if sensors.count(sensor) > 1 else sensor
+        for sensor, count in zip(sensors, counts, strict=True)
+    ]
     return tuple(
         replace(band, name=f"{prefix}_{band.name}")
         for prefix, source in zip(prefixes, sources, strict=True)

@@ -82,3 +82,16 @@ def test_the_park_of_a_real_scene(data):
     share = np.isfinite(got).all(0).mean()
     # The park is about 593 km2 (US National Park Service: 146,597 acres).
     assert share * got[0].size * 900 / 1e6 == pytest.approx(593, rel=0.05)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_area_over_a_scene_without_crs_is_in_columns_and_rows(tmp_path, sign):
+    data = np.arange(2 * 40 * 50, dtype="u2").reshape(2, 40, 50)
+    scene = write(tmp_path / "plain.tif", data, crs=None, transform=None)
+    area = vector(tmp_path, box(10, sign * 5, 30, sign * 25), None)
+    source = open_source(scene, Input(aoi=area))
+    assert source.grid.shape == (20, 20)
+    got = source.read(Window(0, 0, 20, 20))
+    np.testing.assert_array_equal(got, open_source(scene).read(Window(5, 10, 20, 20)))
+    with pytest.raises(SceneError, match="columns and rows, as it has no CRS"):
+        open_source(scene, Input(aoi=vector(tmp_path, box(60, 5, 70, 25), None, "off.gpkg")))

@@ -180,14 +180,16 @@ def test_xml_that_is_none(data):
 
 def test_a_folder_without_a_product_says_what_is_known(tmp_path):
     (tmp_path / "a.tif").write_text("")
-    with pytest.raises(SceneError, match=r"no product is recognised \(known: Landsat"):
+    with pytest.raises(SceneError, match=r"no product is recognised; .* \(Landsat"):
         open_source(str(tmp_path))
 
 
 def test_a_folder_of_band_files_shows_how_they_are_joined(tmp_path):
     for name in ("B02.tif", "B03.tif", "B04.tif", "B08.tif"):
         (tmp_path / name).write_text("")
-    with pytest.raises(SceneError, match=r"joined by commas: \S+B02\.tif,\S+B04\.tif,\.\.\.$"):
+    with pytest.raises(
+        SceneError, match=r"joined by commas \(\S+B02\.tif,\S+B04\.tif,\.\.\.\), or"
+    ):
         open_source(str(tmp_path))
 
 

@@ -143,7 +143,7 @@ def test_info_says_the_common_grid_and_the_overlaps(tmp_path, ground, capsys):
     a, b = scene(tmp_path / "a.tif", data), scene(tmp_path / "b.tif", data, 60.5)
     assert main(["info", a, b]) == 0
     said = capsys.readouterr().out
-    assert "80 rows x 181 columns" in said
+    assert "80 rows x 181 columns, pixel 30 x 30 (metre)" in said
     assert "scene 2" in said
     assert "overlap   1 and 2: 4800 pixels, 50% of the smaller" in said
     assert main(["info", a, b, "--json", "--radiometry", "none"]) == 0

@@ -239,6 +239,15 @@ def test_polygons_drawn_over_a_map_without_crs(tmp_path, sign):
     assert ("QGIS" in result.notes[0]) == (sign < 0)
 
 
+def test_scores_say_what_they_mean(mapped, tmp_path):
+    result = evaluate(mapped, polygons(tmp_path / "t.shp", None, code=[7, 3]), field="code")
+    shown = str(result).splitlines()
+    assert shown[0].startswith("pixels                  3600  of the reference that lie on the map")
+    assert shown[2].startswith(f"overall accuracy      {result.overall_accuracy:.4f}  share that")
+    assert shown[7].startswith(f"AMI                   {result.ami:.4f}  ")
+    assert max(map(len, shown[:9])) < 100
+
+
 def test_field_and_layer_are_named(mapped, tmp_path):
     path = polygons(tmp_path / "t.gpkg", rock=["shale", "granite"], when=["x", "y"])
     with pytest.raises(ReferenceMapError, match=r"--field.*rock, when"):
@@ -260,6 +269,18 @@ def test_a_field_of_measurements(mapped, tmp_path):
         evaluate(mapped, path, field="depth")
     path = polygons(tmp_path / "u.gpkg", depth=[np.nan, 2.0])
     assert evaluate(mapped, path, field="depth").confusion["classes"] == [2]
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 6])
+def test_beyond_a_reference_of_any_number_of_bands_nothing_is_labelled(mapped, tmp_path, bands):
+    part = np.stack([units_of()[:30, :40]] * bands) + 1
+    reference = write(tmp_path / "t.tif", part, transform=AT * Affine.translation(0.5, 0.5))
+    result = evaluate(mapped, reference)
+    assert 0 not in result.confusion["classes"]
+    assert result.n == pytest.approx(30 * 40, abs=80)
+    far = write(tmp_path / "f.tif", part, transform=AT, crs="EPSG:32639")
+    with pytest.raises(ReferenceMapError, match="does not overlap"):
+        evaluate(mapped, far)
 
 
 def test_no_overlap(mapped, tmp_path):

@@ -98,3 +98,21 @@ def test_a_description_that_says_no_one_band_is_not_guessed(described):
 def test_plain_names_win_over_longer_ones():
     file = [FileBand("B2"), FileBand("B2_std"), FileBand("B3")]
     assert names(name_bands("f", file, get_sensor("landsat8"), None)) == [(0, "B2"), (2, "B3")]
+
+
+def test_wavelengths_of_a_file_give_common_names_each_once():
+    um = (0.44, 0.48, 0.56, 0.58, 0.66, 0.83, 0.86, 1.61, 2.17, 2.21, 11.0)
+    bands = [b for _, b in name_bands("f", [FileBand(wavelength_um=x) for x in um], None, None)]
+    named = {b.common_name: b.wavelength_um for b in bands if b.common_name}
+    assert named == {
+        "blue": 0.48, "green": 0.56, "red": 0.66, "nir": 0.86, "swir16": 1.61, "swir22": 2.21
+    }  # fmt: skip
+    chosen = name_bands("f", [FileBand(wavelength_um=x) for x in um], None, ("swir2", "nir08"))
+    assert [i for i, _ in chosen] == [9, 6]
+
+
+def test_what_people_call_bands_is_understood():
+    oli = get_sensor("landsat8")
+    assert [oli.band(n).name for n in ("nir", "swir1", "SWIR2")] == ["B5", "B6", "B7"]
+    msi = get_sensor("sentinel2")
+    assert [msi.band(n).name for n in ("nir", "nir08")] == ["B08", "B8A"]

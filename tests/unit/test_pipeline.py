@@ -6,11 +6,15 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
+from affine import Affine
+from rasterio.features import rasterize
 from shapely.geometry import box
 
 import outcrop
 from outcrop.__main__ import main
 from outcrop.config import Recipe, Step
+from outcrop.cube import as_source
 from outcrop.errors import InputError, OutcropError, SceneError
 from outcrop.model import Model
 from outcrop.pipeline import apply_to_scenes, fit_scenes, map_scenes
@@ -155,7 +159,6 @@ def test_code_is_saved_on_request_and_is_no_data_where_the_map_is(tmp_path):
 
 
 def test_areas_in_degrees_are_geodesic(tmp_path):
-    from affine import Affine
 
     data, _ = blobs((40, 50), bands=4)
     path = write(tmp_path / "s.tif", data, crs="EPSG:4326",
@@ -182,8 +185,30 @@ def test_without_crs_areas_are_pixels(tmp_path):
         assert units.crs is None
 
 
+@pytest.mark.parametrize("part", [(slice(None), slice(None)), (slice(8, 40), slice(5, 45))])
+def test_a_scene_without_crs_and_a_part_of_it_lie_on_one_plane(tmp_path, part):
+    data, _ = blobs((40, 50), bands=4)
+    cube = outcrop.open_scene(write(tmp_path / "s.tif", data, crs=None, transform=None))
+    top, left = part[0].start or 0, part[1].start or 0
+    cut = cube[:, *part]
+    result = map_scenes(as_source(cut), FAST, tmp_path / "a")
+    with rasterio.open(result.folder / "units.tif") as units:
+        assert units.transform == Affine(1, 0, left, 0, -1, -top)
+        bounds, mapped = units.bounds, units.read(1)
+    polygons = geopandas.read_file(result.folder / "units.gpkg")
+    assert tuple(polygons.total_bounds) == bounds
+    drawn = rasterize(zip(polygons.geometry, polygons.number, strict=True), mapped.shape,
+                      transform=Affine(1, 0, left, 0, -1, -top))  # fmt: skip
+    np.testing.assert_array_equal(drawn, mapped)
+    np.testing.assert_array_equal(result.units, mapped)
+    xr.align(result.units, cut, join="exact")
+    for sign in (1, -1):  # as rows, and as a GIS has them
+        drawn = box(left, sign * top, left + 10, sign * (top + 4))
+        geopandas.GeoDataFrame({"c": [1]}, geometry=[drawn]).to_file(tmp_path / "t.shp")
+        assert outcrop.evaluate(result.folder, tmp_path / "t.shp", field="c").n == 40
+
+
 def test_rotated_grids_and_oblong_pixels_keep_their_place(tmp_path):
-    from affine import Affine
 
     data, _ = blobs((40, 50), bands=4)
     turned = Affine(20, 8, 600000, 8, -30, 6600000)

@@ -27,6 +27,13 @@ def stack(tmp_path):
     return write(tmp_path / "a.tif", data), data
 
 
+@pytest.mark.real_data
+def test_what_gdal_thinks_of_a_file_is_not_on_the_screen(data, capfd):
+    source = open_source(str(data / "playa" / "Playa_Image.tif"), Input(sensor="landsat8"))
+    assert np.isfinite(source.read(Window(0, 0, 9, 9))).all()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_window_is_what_is_stored(stack):
     path, data = stack
     source = open_source(path)

@@ -88,3 +88,12 @@ def test_sensors_are_named_one_for_each_scene(tmp_path):
     assert {b.name.split("_")[0] for b in source.bands} == {"landsat8", "aster"}
     with pytest.raises(SceneError, match="names 3 sensors for 2 scenes"):
         open_sources([a, b], Input(stack=True, sensor="landsat8,aster,aster"))
+
+
+def test_two_scenes_of_one_sensor_are_counted():
+    fine, coarse = two()
+    other = scene("sentinel2", ("B11",), (30, 30), 20, (0, 600), 0.3)
+    source = combine((fine, coarse, other), Input(stack=True))
+    assert [b.name for b in source.bands] == [
+        "sentinel2-1_B04", "sentinel2-1_B8A", "aster_B05", "aster_B06", "sentinel2-2_B11"
+    ]  # fmt: skip

@@ -54,9 +54,12 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """Return the scores, the matching and the notes for people to read."""
-        lines = [f"{key.replace('_', ' '):18} {_number(getattr(self, key))}" for key in _SCORES]
-        lines += ["", "unit -> class (one to one)"]
+        """Return the scores and what they say, the matching and the notes for people to read."""
+        lines = [
+            f"{name:18} {_number(getattr(self, key)):>9}  {says}"
+            for key, (name, says) in _SCORES.items()
+        ]
+        lines += ["", "unit -> class, one to one, so that the most pixels agree"]
         lines += [f"{unit:>4} -> {label}" for unit, label in sorted(self.assignment.items())]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -121,17 +124,18 @@ def evaluate(
     return Evaluation(**score_table(table), notes=reference.notes)
 
 
-_SCORES = (
-    "n",
-    "coverage",
-    "overall_accuracy",
-    "balanced_accuracy",
-    "purity",
-    "kappa",
-    "nmi",
-    "ami",
-    "ari",
-)
+#: The scores, what they are called and what they say.
+_SCORES = {
+    "n": ("pixels", "of the reference that lie on the map and have a class"),
+    "coverage": ("coverage", "share of them that has a unit; the rest counts as wrong below"),
+    "overall_accuracy": ("overall accuracy", "share that is right, each unit being one class"),
+    "balanced_accuracy": ("balanced accuracy", "the same by class, small ones counting alike"),
+    "purity": ("purity", "share that is right, if several units may be one class"),
+    "kappa": ("kappa", "overall accuracy above chance: 0 is chance, 1 all right"),
+    "nmi": ("NMI", "what the units tell of the classes, unmatched: 0 nothing, 1 all"),
+    "ami": ("AMI", "the same above chance: compare maps of any number of units by it"),
+    "ari": ("ARI", "pairs of pixels that both keep together or apart, above chance"),
+}
 
 
 def _number(value: float) -> str:

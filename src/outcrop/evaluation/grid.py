@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from outcrop.errors import InputError, ReferenceMapError
 from outcrop.evaluation.scores import Label
+from outcrop.source import open_quietly
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -117,15 +117,12 @@ def open_map(path: str | Path) -> MapGrid:
 
 def open_raster(path: str | Path) -> Any | None:
     """Open with rasterio; None if GDAL sees no raster in it."""
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.errors import RasterioError
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            dataset = rasterio.open(path)
-        except RasterioError:
-            return None
+    try:
+        dataset = open_quietly(str(path))
+    except RasterioError:
+        return None
     # A GeoPackage of vectors opens as a raster without bands.
     if dataset.count == 0:
         dataset.close()

@@ -12,6 +12,7 @@ from outcrop.errors import ReferenceMapError, unknown_name
 from outcrop.evaluation.grid import MapGrid, Mask, Values
 from outcrop.evaluation.reference import Ignored, crs_name, number
 from outcrop.evaluation.scores import Label
+from outcrop.grid import turn, turned
 
 if TYPE_CHECKING:
     from rasterio.windows import Window
@@ -192,10 +193,10 @@ def _onto(frame: Any, grid: MapGrid) -> tuple[Any, str | None]:
         lacking = "map and the reference"
     note = f"no CRS in the {lacking}; the polygons' coordinates are taken as the map's"
     frame = frame.set_crs(None, allow_override=True)
-    if grid.transform.is_identity and frame.total_bounds[3] <= 0:
-        # QGIS draws a raster without georeference with y = -row.
-        frame = frame.set_geometry(frame.geometry.scale(1, -1, origin=(0, 0)))
-        note += ", with y = -row as QGIS has it"
+    if grid.crs is None and turned(frame, grid.transform):
+        if grid.transform.e > 0:
+            note += ", with y = -row as QGIS has it"
+        frame = turn(frame)
     return frame, note
 
 

@@ -120,8 +120,11 @@ class RasterReference:
 
         try:
             values = self._view.read(1, window=window)
-            if self._view is not self._dataset or self._masked:
-                labelled = self._view.dataset_mask(window=window) > 0
+            if self._view is not self._dataset:
+                # The mask of GDAL knows the warper's alpha beside one or three bands only.
+                labelled = self._view.read(_alpha(self._view), window=window) > 0
+            elif self._masked:
+                labelled = self._dataset.dataset_mask(window=window) > 0
             else:
                 labelled = np.ones(values.shape, bool)
         except RasterioError as error:
@@ -146,6 +149,13 @@ class RasterReference:
         if self._view is not self._dataset:
             self._view.close()
         self._dataset.close()
+
+
+def _alpha(dataset: Any) -> int:
+    """Return the number of the alpha band, which a warped view always has."""
+    from rasterio.enums import ColorInterp
+
+    return 1 + int(dataset.colorinterp.index(ColorInterp.alpha))
 
 
 def number(value: Ignored, what: str) -> float:

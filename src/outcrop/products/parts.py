@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.durable import put, sync
+from outcrop.grid import gis_transform
 from outcrop.products.raster import Colours, check_written, saying_why, to_cog
 from outcrop.source import Window, open_quietly
 
@@ -201,14 +202,12 @@ def _vrt(
 
 
 def _place(grid: GeoBox) -> Iterator[str]:
-    from affine import Affine
     from rasterio.crs import CRS
 
     if grid.crs is not None:
         yield f"<SRS>{escape(CRS.from_user_input(str(grid.crs)).to_wkt())}</SRS>"
-    if grid.affine != Affine.identity():
-        numbers = ", ".join(repr(float(v)) for v in grid.affine.to_gdal())
-        yield f"<GeoTransform>{numbers}</GeoTransform>"
+    numbers = ", ".join(repr(float(v)) for v in gis_transform(grid).to_gdal())
+    yield f"<GeoTransform>{numbers}</GeoTransform>"
 
 
 def _colours(colours: Colours) -> Iterator[str]:

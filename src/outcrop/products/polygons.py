@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from outcrop.components import STRIP, Builder, ReadRows, Strip, Table, strips
 from outcrop.errors import OutputError
+from outcrop.grid import gis_transform
 from outcrop.products import confidence, sld, style
 from outcrop.products.confidence import PolygonMeans
 from outcrop.products.legend import Legend
@@ -149,8 +150,8 @@ def write_polygons(
         Holds ``units.tif``.
     legend : Legend
     grid : GeoBox
-        Without a CRS the layer's is "undefined Cartesian" (-1); and if the raster has no
-        place at all, x is the column and y minus the row, as QGIS shows such a raster.
+        Without a CRS the layer's is "undefined Cartesian" (-1); see `outcrop.grid.gis_transform`
+        for its coordinates.
     row_areas : ndarray of float64, shape (rows,)
         Area of one pixel of each row.
     simplify : float
@@ -224,14 +225,6 @@ def _batches(parts: Iterator[Polygons]) -> Iterator[list[Polygons]]:
         yield batch
 
 
-def place(grid: GeoBox) -> Affine:
-    """Return the transform from column and row to the coordinates of the polygons."""
-    from affine import Affine
-
-    unplaced = grid.crs is None and grid.affine == Affine.identity()
-    return Affine(1, 0, 0, 0, -1, 0) if unplaced else grid.affine
-
-
 def in_units(metres: float, grid: GeoBox) -> float:
     """Return a length in units of a grid's CRS; without a CRS it is in pixels already."""
     if grid.crs is None:
@@ -268,7 +261,7 @@ def _append(
     import pyogrio.raw
     import shapely
 
-    transform = place(grid)
+    transform = gis_transform(grid)
     shapes = np.concatenate([geometries(part.rings, transform) for part in batch])
     if tolerance:
         shapes = shapely.coverage_simplify(shapes, tolerance)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from outcrop.engine import CACHE_BYTES
 from outcrop.errors import OutputError
+from outcrop.grid import gis_transform
 from outcrop.source import Window, open_quietly
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def block_writer(
     # BIGTIFF by need: a failed guess would only show after hours of writing.
     profile = {
         "driver": "GTiff", "dtype": dtype, "count": bands, "nodata": nodata,
-        "height": grid.shape[0], "width": grid.shape[1], "transform": grid.affine,
+        "height": grid.shape[0], "width": grid.shape[1], "transform": gis_transform(grid),
         "crs": str(grid.crs) if grid.crs is not None else None, "tiled": True,
         "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1,
         "BIGTIFF": "IF_SAFER", "SPARSE_OK": True,

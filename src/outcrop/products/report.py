@@ -24,11 +24,9 @@ from outcrop.products.report_words import (
     method_words,
     odd_value_table,
     quality_rows,
-    scene_name,
     selection_words,
     three_digits,
     unmapped_words,
-    without_folders,
 )
 from outcrop.products.unit_cards import (
     cards,
@@ -37,6 +35,7 @@ from outcrop.products.unit_cards import (
     ratio_table,
 )
 from outcrop.products.wording import area_text, share_text
+from outcrop.scene_names import short_name, without_folders
 from outcrop.sensors.base import Band
 
 
@@ -121,7 +120,7 @@ def render(
     selection, matches = metrics.get("selection"), metrics.get("matches")
     return page.render(
         title=title,
-        scene=scene_name(str(metrics["scene"])),
+        scene=short_name(str(metrics["scene"])),
         acquired=metrics.get("acquired", "").replace("/", " to "),
         method=method_words(recipe, legend.area_unit, len(bands)),
         notes=[without_folders(note, str(metrics["scene"])) for note in metrics["notes"]],

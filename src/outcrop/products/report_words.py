@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from outcrop.config import Recipe
 from outcrop.odd_values import value_rows
 from outcrop.reasons import REASONS
+from outcrop.scene_names import short_name
 from outcrop.sensors.base import Band
-
-
-def scene_name(scene: str) -> str:
-    """Return the names of the files that a scene is made of, without their folders."""
-    return ", ".join(Path(part).name or part for part in scene.split(","))
-
-
-def without_folders(note: str, scene: str) -> str:
-    """Call the files of a scene by their names: whose disk they lie on is nobody's business."""
-    for part in filter(None, scene.split(",")):
-        note = note.replace(part, Path(part).name or part)
-    return note
 
 
 def three_digits(value: float) -> str:
@@ -171,7 +159,7 @@ def light_facts(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def _of(scene: Mapping[str, Any], scenes: Sequence[Mapping[str, Any]]) -> str:
     """Name one of several scenes."""
-    return f" of {Path(scene['scene'].split(',')[0]).name}" if len(scenes) > 1 else ""
+    return f" of {short_name(scene['scene'])}" if len(scenes) > 1 else ""
 
 
 _LIGHT_SCORES = (

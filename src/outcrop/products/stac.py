@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.products.style import NO_DATA
+from outcrop.scene_names import scene_title
 from outcrop.timespan import parse_timespan, to_text
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def item(
         "type": "Feature",
         "stac_version": VERSION,
         "stac_extensions": list(EXTENSIONS),
-        "id": re.sub(r"[^\w.-]+", "_", Path(scene.split(",")[0]).stem) + "-units",
+        "id": re.sub(r"[^\w.-]+", "_", scene_title(scene)) + "-units",
         "geometry": geometry,
         "bbox": bbox,
         "properties": {"title": title, **_times(timespan), **_projection(grid)},

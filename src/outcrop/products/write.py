@@ -29,6 +29,7 @@ from outcrop.products.files import FILES
 from outcrop.products.legend import Legend
 from outcrop.products.numbers import number_places
 from outcrop.products.raster import read_overview
+from outcrop.scene_names import scene_title, short_name
 
 log = logging.getLogger("outcrop")
 
@@ -99,7 +100,7 @@ def write_item(
 
 
 def _title(metrics: Mapping[str, Any], recipe: Recipe) -> str:
-    return recipe.products.title or Path(str(metrics["scene"]).split(",")[0]).stem
+    return recipe.products.title or scene_title(str(metrics["scene"]))
 
 
 def write_pictures(
@@ -132,7 +133,7 @@ def write_pictures(
     title = _title(metrics, recipe)
     drawn = figure.map_figure(
         labels, legend, grid=grid, step=step, title=title,
-        subtitle=f"{metrics['units']} spectral units of {Path(str(metrics['scene'])).name}",
+        subtitle=f"{metrics['units']} spectral units of {short_name(str(metrics['scene']))}",
     )  # fmt: skip
     (folder / "map.png").write_bytes(figure.to_png(drawn))
     # A page has no axes: what is stored from south to north is turned over.

@@ -12,6 +12,10 @@ Quantity = Literal["reflectance", "radiance", "emissivity", "temperature", "feat
 QUANTITIES: tuple[str, ...] = get_args(Quantity)
 
 
+#: What people call bands, and what the STAC EO extension does.
+_ALSO = {"nir": "nir08", "nir08": "nir", "swir1": "swir16", "swir2": "swir22"}
+
+
 @dataclass(frozen=True)
 class Band:
     """One band of an instrument or of a scene.
@@ -68,7 +72,7 @@ class Sensor:
     def band(self, label: str) -> Band:
         """Find a band by its own name or its common name, whatever the case.
 
-        ``B2`` and ``B02`` are the same band.
+        ``B2`` and ``B02`` are the same band, and so is ``nir`` where there is ``nir08`` alone.
 
         Raises
         ------
@@ -76,9 +80,10 @@ class Sensor:
             If the sensor has no such band.
         """
         wanted = _plain(label)
-        for band in self.bands:
-            if wanted in (_plain(band.name), _plain(band.common_name or band.name)):
-                return band
+        for name in (wanted, _ALSO.get(wanted, wanted)):
+            for band in self.bands:
+                if name in (_plain(band.name), _plain(band.common_name or band.name)):
+                    return band
         raise SceneError(
             f"{self.title}: " + unknown_name("band", label, [b.name for b in self.bands])
         )

@@ -16,6 +16,7 @@ from outcrop.config import Input
 from outcrop.errors import RecipeError, SceneError, unknown_name
 from outcrop.gcps import Gcps, fit_gcps
 from outcrop.regrid import StackedSource, grid_at, interpolated, meeting_size, regrid
+from outcrop.scene_names import joint_name
 from outcrop.sensors import MODELS, SENSORS, embeddings, get_sensor
 from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import FileBand, name_bands, with_quantity
@@ -76,9 +77,10 @@ def open_raster(scene: str, options: Input | None = None) -> Source:
         If a file is missing or no raster, or the files do not fit each other.
     """
     options = options or Input()
-    rasters = [inspect_raster(path) for path in _paths(scene)]
+    paths = _paths(scene)
+    rasters = [inspect_raster(path) for path in paths]
     stored = [band for raster in rasters for band in raster.bands]
-    where = scene if len(rasters) == 1 else f"{scene.split(',')[0]},…"
+    where = joint_name(paths)
     described = [b.described for b in stored]
     model = embeddings.model_of(options.sensor, [b.description for b in described])
     if model is not None:

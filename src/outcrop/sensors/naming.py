@@ -12,6 +12,16 @@ from outcrop.sensors.spectrometer import ALL, without_bad, without_overlap
 
 #: A wavelength names a band whose centre is this near, in micrometres.
 NEAR_UM = 0.03
+#: Ranges of common names in the STAC EO extension, in micrometres, with where the bands of Landsat
+#: and Sentinel-2 that have the name lie.
+_COMMON_UM = {
+    "blue": (0.45, 0.485, 0.53),
+    "green": (0.51, 0.56, 0.60),
+    "red": (0.62, 0.66, 0.69),
+    "nir": (0.76, 0.85, 1.00),
+    "swir16": (1.55, 1.61, 1.75),
+    "swir22": (2.08, 2.20, 2.35),
+}
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])B\d{1,2}[AN]?(?![A-Za-z0-9])", re.IGNORECASE)
 
 
@@ -122,11 +132,26 @@ def _bands_from_file(
         if len(set(names)) < len(names) and all(b.wavelength_um for b in file_bands):
             names = [f"{b.wavelength_um:g} um" for b in file_bands]
         if len(set(names)) == len(names):
-            return [
-                (i, Band(n, b.wavelength_um, b.fwhm_um))
-                for i, (n, b) in enumerate(zip(names, file_bands, strict=True))
+            bands = [
+                Band(n, b.wavelength_um, b.fwhm_um) for n, b in zip(names, file_bands, strict=True)
             ]
+            return list(enumerate(_with_common_names(bands)))
     return None
+
+
+def _with_common_names(bands: Sequence[Band]) -> list[Band]:
+    """Give each common name to the band nearest to the middle of its range, if one is inside."""
+    named = list(bands)
+    for name, (low, middle, high) in _COMMON_UM.items():
+        inside = [
+            (abs(b.wavelength_um - middle), i)
+            for i, b in enumerate(bands)
+            if b.wavelength_um is not None and low <= b.wavelength_um <= high
+        ]
+        if inside:
+            nearest = min(inside)[1]
+            named[nearest] = replace(named[nearest], common_name=name)
+    return named
 
 
 def _token(band: FileBand) -> str | None:
@@ -200,8 +225,8 @@ def _label_in_order(
 ) -> list[tuple[int, Band]]:
     if len(labels) != count:
         raise SceneError(
-            f"{where} has {count} bands and does not name them, so --bands must name all {count} "
-            f"in the order of the file; it names {len(labels)}: {', '.join(labels)}"
+            f"{where} has {_counted(count)} and does not name them, so --bands must name all "
+            f"{count} in the order of the file; it names {len(labels)}: {', '.join(labels)}"
         )
     return list(enumerate(_label(where, label, sensor) for label in labels))
 
@@ -235,9 +260,13 @@ def _usual_stack(where: str, count: int, sensor: Sensor) -> list[tuple[int, Band
             return [(i, sensor.band(name)) for i, name in enumerate(stack)]
     usual = ", ".join(f"{len(s)} ({s[0]}-{s[-1]})" for s in sensor.stacks)
     raise SceneError(
-        f"{where} has {count} bands and does not name them; {sensor.title} files usually have "
+        f"{where} has {_counted(count)} and does not name them; {sensor.title} files usually have "
         f"{usual}: name the bands in the order of the file with --bands"
     )
+
+
+def _counted(bands: int) -> str:
+    return "one band" if bands == 1 else f"{bands} bands"
 
 
 def _only_default(own: Sequence[tuple[int, Band]], sensor: Sensor | None) -> list[tuple[int, Band]]:

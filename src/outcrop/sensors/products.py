@@ -90,8 +90,8 @@ def recognise(scene: str) -> Recognised | None:
         return None
     raise SceneError(
         f"{scene} is {'a folder' if container.kind == 'folder' else 'an archive'} in which no "
-        f"product is recognised (known: {kinds}); give the raster files inside it, joined by commas"
-        + _example(container)
+        f"product is recognised; give its raster files joined by commas{_example(container)}, or a "
+        f"product as it was downloaded ({kinds})"
     )
 
 
@@ -99,7 +99,7 @@ def _example(container: Container) -> str:
     """Show how, with the files that there are."""
     tifs = [n for n in container.find(r".*\.(tif|tiff|jp2|img)") if "," not in n]
     shown = ",".join(container.gdal_path(n) for n in tifs[:3])
-    return f": {shown}{',...' if len(tifs) > 3 else ''}" if tifs else ""
+    return f" ({shown}{',...' if len(tifs) > 3 else ''})" if tifs else ""
 
 
 def the_only(scene: str, title: str, found: list[str]) -> str | None:

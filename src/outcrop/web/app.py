@@ -18,6 +18,7 @@ from outcrop import __version__
 from outcrop.errors import InputError, OutcropError
 from outcrop.products.edits import OPERATIONS
 from outcrop.products.figure import choose_composite
+from outcrop.scene_names import short_name
 from outcrop.spectra import SpectralLibrary, resample
 from outcrop.web.export import export_zip
 from outcrop.web.imagery import Preparation
@@ -224,7 +225,7 @@ def describe(run: Run) -> dict[str, Any]:
     legend, _ = run.read()
     place, crs = run.place, run.grid.crs
     return {
-        "id": run.id, "title": run.title, "scene": Path(str(run.metrics["scene"])).name,
+        "id": run.id, "title": run.title, "scene": short_name(str(run.metrics["scene"])),
         "bounds": place.bounds, "max_zoom": place.max_zoom, "on_earth": place.on_earth,
         "crs": None if crs is None else _say_crs(crs), "shape": list(run.grid.shape),
         "bands": [asdict(b) for b in legend.bands], "quantity": legend.quantity,
