@@ -397,6 +397,9 @@ def serve(
     if not is_loopback(host):
         typer.echo(f"outcrop: note: all who reach {host} can see and edit these runs", err=True)
 
+    def waiting() -> None:
+        typer.echo("outcrop: starting the workbench, some seconds", err=True)
+
     def ready(url: str) -> None:
         typer.echo(f"workbench at {url} (Ctrl-C ends it)")
         if browser:
@@ -404,7 +407,7 @@ def serve(
 
     serve(
         runs, host=host, port=port, allowed=allow_host or (), basemap=basemap, library=library,
-        imagery=imagery, ready=ready,
+        imagery=imagery, waiting=waiting, ready=ready,
     )  # fmt: skip
 
 

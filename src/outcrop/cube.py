@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ def to_cube(source: Source) -> xr.DataArray:
         ``quantity`` are coordinates on ``band``; CRS and transform through rioxarray.
     """
     bands = source.bands
-    variable = xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(_SourceArray(source)))
+    array = WindowArray(source.read, (len(bands), *source.grid.shape), np.float32)
+    variable = xr.Variable(("band", "y", "x"), indexing.LazilyIndexedArray(array))
     cube = xr.DataArray(
         variable,
         coords={
@@ -110,29 +112,38 @@ def from_array(
     return to_cube(ArraySource(name, grid, tuple(bands), np.asarray(data, np.float32)))
 
 
-class _SourceArray(BackendArray):
-    """What xarray indexes: it asks the source for the window that holds the selection."""
+class WindowArray(BackendArray):
+    """What xarray indexes: it asks for the window (band, y, x) that holds the selection.
 
-    dtype = np.dtype(np.float32)
+    Parameters
+    ----------
+    read : callable
+        ``read(window)`` returns (band, height, width).
+    shape : tuple of int
+        Bands, rows and columns.
+    dtype : dtype
+        Of what is read.
+    """
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.shape = (len(source.bands), *source.grid.shape)
+    def __init__(
+        self, read: Callable[[Window], NDArray[Any]], shape: tuple[int, ...], dtype: Any
+    ) -> None:
+        self.read, self.shape, self.dtype = read, shape, np.dtype(dtype)
 
     def __getitem__(self, key: Any) -> Any:
         return indexing.explicit_indexing_adapter(
             key, self.shape, indexing.IndexingSupport.BASIC, self._read
         )
 
-    def _read(self, key: tuple[Any, ...]) -> NDArray[np.float32]:
+    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         band, *yx = key
         spans = [_span(k, n) for k, n in zip(yx, self.shape[1:], strict=True)]
         if any(stop <= start for start, stop, _ in spans):
-            nothing: NDArray[np.float32] = np.empty(self.shape, np.float32)[key]
+            nothing: NDArray[Any] = np.empty(self.shape, self.dtype)[key]
             return nothing
         (top, bottom, rows), (left, right, cols) = spans
-        data = self.source.read(Window(top, left, bottom - top, right - left))
-        part: NDArray[np.float32] = data[band, rows, cols]
+        data = self.read(Window(top, left, bottom - top, right - left))
+        part: NDArray[Any] = data[band, rows, cols]
         return part
 
 

@@ -16,20 +16,21 @@ from affine import Affine
 from outcrop.durable import replace_text
 from outcrop.errors import InputError, OutputError
 from outcrop.grid import counts_pixels
-from outcrop.products.edits import edited, read_log, with_log
+from outcrop.products.cutting import edited_labels
+from outcrop.products.edits import Edited, edited, read_log, with_log
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
 from outcrop.scene_names import scene_title
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
     from outcrop.products.explore import Explorer
-
-#: Edits that leave every pixel in its unit.
-_OF_THE_LEGEND = ("rename", "describe", "recolour")
+    from outcrop.source import Window
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,7 +42,7 @@ class Result:
     folder : Path
         Where everything lies: ``units.tif``, ``legend.json``, ``report.html`` and the rest.
     legend : Legend
-        Units as mapped.
+        Units as mapped, or as they were edited since.
     metrics : dict
         What ``metrics.json`` holds.
     notes : tuple of str
@@ -52,14 +53,16 @@ class Result:
     legend: Legend
     metrics: dict[str, Any]
     notes: tuple[str, ...]
+    #: What was done to the units since they were mapped; None if nothing was.
+    edits: Edited | None = None
 
     @classmethod
     def open(cls, folder: str | Path) -> Result:
         """Open the folder of an earlier run.
 
-        Names, colours and terms are those that were given since. The units are those of
-        ``units.tif``: what was merged, split or hidden in the workbench shows in the folder that
-        ``outcrop export`` writes.
+        What was done to its units since, in the workbench or with `name_units`, shows in all
+        that it shows: `legend`, `units`, `plot` and `explore`. The files of the folder, and the
+        model to apply, stay as they were mapped; `outcrop.export_map` writes files as edited.
 
         Raises
         ------
@@ -81,11 +84,12 @@ class Result:
             notes = tuple(metrics["notes"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise InputError(f"{folder / 'metrics.json'} is damaged ({error}); map again") from None
-        return cls(folder, _legend_of(folder), metrics, notes)
+        legend, edits = _read_legend(folder)
+        return cls(folder, legend, metrics, notes, edits)
 
     @property
     def units(self) -> Any:
-        """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data.
+        """The map as a lazy DataArray (y, x) of unit numbers, 0 = no data; as it was edited.
 
         Its coordinates are those of the cube that was mapped.
         """
@@ -95,11 +99,36 @@ class Result:
         with warnings.catch_warnings():  # a map of an older version without a CRS
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             raster: Any = rioxarray.open_rasterio(self.folder / "units.tif")
+        if self.edits is not None:
+            from xarray.core.indexing import LazilyIndexedArray
+
+            from outcrop.cube import WindowArray
+
+            array = WindowArray(self._read_units, raster.shape, raster.dtype)
+            raster = raster.copy(data=LazilyIndexedArray(array))
         units = raster.squeeze("band", drop=True)
         rows = Affine.scale(1, -1) * raster.rio.transform()
         if raster.rio.crs is None and counts_pixels(rows):  # y = -row, for a GIS
             units = units.assign_coords(y=-units.y).rio.write_transform(rows)
         return units
+
+    def _read_units(self, window: Window) -> NDArray[np.uint8]:
+        """Read a window of the edited map, (1, height, width)."""
+        from rasterio.windows import Window as RasterWindow
+
+        from outcrop.source import open_quietly
+
+        assert self.edits is not None
+        part = RasterWindow(window.col, window.row, window.width, window.height)
+        with open_quietly(str(self.folder / "units.tif")) as dataset:
+            labels = dataset.read(1, window=part)
+        return edited_labels(labels, self.edits, self._grid, row=window.row, col=window.col)[None]
+
+    def _overview(self) -> tuple[NDArray[np.uint8], int]:
+        labels, step = read_overview(self.folder / "units.tif")
+        if self.edits is not None:
+            labels = edited_labels(labels, self.edits, self._grid, step=step)
+        return labels, step
 
     def plot(self, title: str | None = None) -> Figure:
         """Draw the map with its legend, scale bar, north arrow and coordinates.
@@ -119,7 +148,7 @@ class Result:
         """
         from outcrop.products.figure import map_figure
 
-        labels, step = read_overview(self.folder / "units.tif")
+        labels, step = self._overview()
         return map_figure(
             labels, self.legend, grid=self._grid, step=step,
             title=self._scene if title is None else title,
@@ -155,7 +184,7 @@ class Result:
         """
         from outcrop.products.explore import Explorer, imagery_of
 
-        labels, step = read_overview(self.folder / "units.tif")
+        labels, step = self._overview()
         imagery = None if cube is None else imagery_of(cube, self._grid.shape, step)
         title = self._scene if title is None else title
         return Explorer.of(labels, self.legend, self._grid, step, title, imagery)
@@ -194,7 +223,8 @@ class Result:
             replace_text(path, with_log(text, log))
         except OSError as error:
             raise OutputError(f"{path} cannot be changed ({error.strerror})") from None
-        return dataclasses.replace(self, legend=_legend_of(self.folder))
+        new, edits = _read_legend(self.folder)
+        return dataclasses.replace(self, legend=new, edits=edits)
 
     @property
     def _scene(self) -> str:
@@ -212,36 +242,51 @@ class Result:
 
     @property
     def _headline(self) -> str:
-        mapped, units = self.legend.mapped_pixels, self.metrics["units"]
+        mapped, units, coverage = (
+            self.legend.mapped_pixels, self.metrics["units"], self.metrics["coverage"],
+        )  # fmt: skip
+        if self.edits is not None:
+            units = sum(u.pixels > 0 for u in self.legend.units)
+            coverage = mapped / max(int(self.metrics["pixels"]), 1)
         return (
             f"{units} spectral units of {self._scene}: {mapped:,} pixels, "
-            f"{self.metrics['coverage']:.1%} of the scene, in {self.folder}"
+            f"{coverage:.1%} of the scene, in {self.folder}"
         )
+
+    @property
+    def _remarks(self) -> tuple[str, ...]:
+        if self.edits is None:
+            return self.notes
+        files = (
+            "shown as edited; the files are as mapped, and outcrop.export_map writes edited ones"
+        )
+        return (files, *self.notes)
 
     def __repr__(self) -> str:
         """Return what it is, its units and its notes."""
         from outcrop.products.notebook import legend_lines
 
-        lines = [self._headline, *legend_lines(self.legend), *(f"note: {n}" for n in self.notes)]
+        lines = [self._headline, *legend_lines(self.legend), *(f"note: {n}" for n in self._remarks)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         from outcrop.products.notebook import legend_table
 
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self._remarks)
         return (
             f"<p>{escape(self._headline)}</p>{legend_table(self.legend)}"
             + (f"<ul>{notes}</ul>" if notes else "")
         )  # fmt: skip
 
 
-def _legend_of(folder: Path) -> Legend:
-    """Read a legend with the names, colours and terms that were given to its units."""
+def _read_legend(folder: Path) -> tuple[Legend, Edited | None]:
+    """Read a legend as it was edited, and the edits, if there are any."""
     text = (folder / "legend.json").read_text("utf-8")
     legend, log = Legend.from_json(text), read_log(text)
-    known = {u.number for u in legend.units}
-    kept = [e for e in log.done if e.get("op") in _OF_THE_LEGEND and e.get("unit") in known]
+    if not log.done:
+        return legend, None
     try:
-        return Legend.of(edited(legend, kept).units.values(), legend.bands)
+        state = edited(legend, log.done)
+        return state.legend, state
     except (KeyError, TypeError) as error:
         raise InputError(f"the edits in {folder / 'legend.json'} are damaged ({error!r})") from None

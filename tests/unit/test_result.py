@@ -118,13 +118,59 @@ def test_a_folder_that_is_no_result(tmp_path):
         outcrop.open_result(tmp_path)
 
 
-def test_what_was_merged_in_the_workbench_keeps_its_units_here(result):
+def test_what_was_done_in_the_workbench_shows_in_a_notebook(result, tmp_path):
+    """Merged, split and hidden: legend, pixels, plot and page are those of an export."""
     path = result.folder / "legend.json"
-    facts = json.loads(path.read_text())
-    done = [{"op": "merge", "into": 1, "units": [2]}, {"op": "rename", "unit": 1, "name": "both"}]
+    facts, mapped = json.loads(path.read_text()), result.units.values
+    # A unit of which a rectangle of pixels is split off, in the map's CRS.
+    rows, cols = slice(10, 50), slice(20, 90)
+    inside = np.zeros(mapped.shape, bool)
+    inside[rows, cols] = True
+    whole = int(np.argmax(np.bincount(mapped[inside])))
+    merged, into, hidden = (n for n in (1, 2, 3, 4) if n != whole)
+    with rasterio.open(result.folder / "units.tif") as dataset:
+        corners = [(20, 10), (90, 10), (90, 50), (20, 50), (20, 10)]
+        ring = [list(dataset.transform * corner) for corner in corners]
+    part = {
+        "pixels": int((inside & (mapped == whole)).sum()),
+        "area": 1.0,
+        "mean": None,
+        "sd": None,
+    }
+    done = [
+        {"op": "merge", "into": into, "units": [merged]},
+        {"op": "rename", "unit": into, "name": "both"},
+        {"op": "split", "unit": whole, "new": 9, "name": "part", "colour": "#123456", "part": part,
+         "polygon": {"type": "Polygon", "coordinates": [ring]}},
+        {"op": "hide", "unit": hidden, "hidden": True},
+    ]  # fmt: skip
     path.write_text(json.dumps({**facts, "edits": {"schema": 1, "done": done, "undone": []}}))
-    assert [u.name for u in outcrop.open_result(result.folder).legend.units] == [
-        "both", "Unit 2", "Unit 3", "Unit 4"]  # fmt: skip
+    want = mapped.copy()
+    want[inside & (mapped == whole)] = 9
+    want[mapped == merged] = into
+    want[mapped == hidden] = 0
+    opened = outcrop.open_result(result.folder)
+    assert [u.number for u in opened.legend.units] == sorted([into, whole, 9])
+    assert {u.number: u.pixels for u in opened.legend.units} == {
+        n: int((want == n).sum()) for n in (into, whole, 9)}  # fmt: skip
+    assert (opened.units.values == want).all()
+    assert (opened.units[13:50:3, 70:5:-2].values == want[13:50:3, 70:5:-2]).all()
+    assert int(opened.units[20, 30]) == want[20, 30]
+    assert opened.units.rio.crs == result.units.rio.crs
+    outcrop.export_map(opened, tmp_path / "files")
+    assert (outcrop.open_result(tmp_path / "files").units.values == want).all()
+    seen, coloured = drawn(opened.plot()), {u.colour for u in result.legend.units}
+    assert seen >= {u.colour for u in opened.legend.units}
+    assert len(seen & coloured) == 2, "what was merged and hidden is gone"
+    told = repr(opened)
+    assert told.startswith("3 spectral units of scene:")
+    assert f"{(want > 0).mean():.1%} of the scene" in told
+    assert "note: shown as edited; the files are as mapped" in told
+    assert "both" in opened.explore().page
+    with rasterio.open(result.folder / "units.tif") as dataset:
+        assert (dataset.read(1) == mapped).all(), "the file stays as it was mapped"
+    with pytest.raises(InputError, match="merged away"):
+        opened.name_units({merged: "gone"})
 
 
 def drawn(figure):

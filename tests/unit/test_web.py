@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
 import shutil
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -311,6 +314,64 @@ def test_a_merged_unit_is_like_nothing_until_it_is_compared(run, tmp_path):
     assert set(_metrics(again, again.edited(), 1)["matches"]["units"]) == {"2"}
     assert "1 edit of" in _metrics(again, again.edited(), 1)["notes"][0]
     assert not any("edited by" in note for note in _metrics(again, again.edited(), 0)["notes"])
+
+
+def test_the_report_is_of_the_map_as_it_is_edited(run, tmp_path):
+    web, path = client(run, tmp_path), f"/api/runs/{run.id}/report"
+    assert web.get(f"/api/runs/{run.id}").json()["read_only"] is False
+    mapped = web.get(path).text
+    assert mapped == (run.folder / "report.html").read_text("utf-8")
+    edit(web, run, op="rename", unit=1, name="Marl & <b>")
+    edit(web, run, op="merge", units=[3], into=2)
+    report = web.get(path).text
+    assert "Marl &amp; &lt;b&gt;" in report
+    assert "Unit 2" in report
+    assert "Unit 3" not in report
+    assert "edited by a geologist (2 edits of the map" in report
+    # Another edit, another report; the next look at the same one writes nothing.
+    edit(web, run, op="rename", unit=1, name="Chalk")
+    assert "Chalk" in web.get(path).text
+    (page,) = (tmp_path / f"{run.id}-report").iterdir()
+    written = page.stat().st_mtime_ns
+    assert "Chalk" in web.get(path).text
+    assert page.stat().st_mtime_ns == written
+    for _ in range(3):
+        web.post(f"/api/runs/{run.id}/undo")
+    assert web.get(path).text == mapped
+
+
+@pytest.fixture
+def locked(run):
+    """The folder of a run that cannot be written, also where the tests are run by root."""
+    place = Path(tempfile.mkdtemp(prefix="outcrop-locked-"))
+    folder = shutil.copytree(run.folder, place / "run")
+    place.chmod(0o755)
+    folder.chmod(0o555)
+    root = getattr(os, "geteuid", lambda: 1)() == 0
+    if root:
+        os.seteuid(65534)
+    yield folder
+    if root:
+        os.seteuid(0)
+    folder.chmod(0o755)
+    shutil.rmtree(place)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs permissions as POSIX has them")
+def test_a_folder_that_cannot_be_written_is_shown_and_says_so(locked, tmp_path):
+    before, names = (locked / "legend.json").read_bytes(), {p.name for p in locked.iterdir()}
+    shut = open_runs([locked])["run"]
+    web = client(shut, tmp_path)
+    assert web.get("/api/runs/run").json()["read_only"] is True
+    assert look(web, shut, point=at(shut, 30, 45))["unit"]
+    answer = web.post("/api/runs/run/edits", json={"op": "rename", "unit": 1, "name": "Marl"})
+    assert answer.status_code == 500
+    assert "is not saved; make its folder writable" in answer.json()["detail"]
+    work = Preparation()
+    work.start([shut]).join()
+    assert "cannot be written: make it writable" in work.state(shut)["why"]
+    assert (locked / "legend.json").read_bytes() == before
+    assert {p.name for p in locked.iterdir()} == names
 
 
 @pytest.mark.parametrize(("path", "body"), [

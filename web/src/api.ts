@@ -47,6 +47,8 @@ export interface State {
   undo: string | null;
   redo: string | null;
   edits: number;
+  /** The run's folder cannot be written, so that no edit can be saved. */
+  read_only: boolean;
   new?: number;
 }
 

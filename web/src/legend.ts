@@ -77,7 +77,7 @@ export class Legend {
     const field = (key: string, label: string, value: string, more = ""): string =>
       `<label>${label}<input data-key="${key}${n}" name="${key}" value="${escape(value)}" ${more}></label>`;
     const others = state.units.filter((u) => u.number !== n);
-    form.innerHTML = `
+    form.innerHTML = `<fieldset class="fields" ${state.read_only ? "disabled" : ""}>
       <div class="two">${field("name", "Name", unit.name, "required maxlength=200 autocomplete=off")}
         <label>Colour<input type="color" data-key="colour${n}" name="colour" value="${unit.colour}"></label></div>
       <div class="two">${field("lithology", "Lithology", unit.lithology.label, "maxlength=200 list=terms-lithology autocomplete=off")}${field("age", "Age", unit.age.label, "maxlength=200 list=terms-age autocomplete=off")}</div>
@@ -89,7 +89,7 @@ export class Legend {
         <button type="button" name="merge" data-key="merge${n}" ${others.length ? "" : "disabled"}>Merge</button>
         <button type="button" name="split" data-key="split${n}">Split off by polygon</button>
         <button type="button" name="hide" data-key="hide${n}">${unit.hidden ? "Put back" : "Leave out of the map"}</button>
-      </div>`;
+      </div></fieldset>`;
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("change", (event) => this.changed(unit, event.target as HTMLInputElement));
     const button = (name: string): HTMLButtonElement => form.querySelector<HTMLButtonElement>(`button[name=${name}]`)!;

@@ -1,9 +1,9 @@
 import "maplibre-gl/dist/maplibre-gl.css";
 import "./style.css";
-import { api, type Corner, type Imagery, type Look, type Run, type Start, type State, type Unit } from "./api";
+import { api, type Corner, type Imagery, type Look, type Match, type Run, type Start, type State, type Unit } from "./api";
 import { PATTERNS, install, rgb, setDrawing } from "./colouring";
 import { Legend, area } from "./legend";
-import { chart, escape, linesOf } from "./spectrum";
+import { chart, escape, linesOf, meanOf } from "./spectrum";
 import { addLists } from "./terms";
 import { View, link, type Looks } from "./view";
 
@@ -38,6 +38,7 @@ class Workbench {
     this.bar();
     this.showViews();
     this.draw();
+    this.showLook();
     void this.watchImagery();
   }
 
@@ -202,6 +203,7 @@ class Workbench {
         one.view = new View(one.run, { ...this.looks, channels: one.run.composite.join(",") }, this.start.basemap, box, {
           click: (at) => this.clicked(at),
           focus: () => this.activate(one.run.id),
+          failed: (what) => this.say(what, true),
           swipe: (value) => {
             this.looks.swipe = value;
             this.applyLooks();
@@ -215,7 +217,7 @@ class Workbench {
     }
     if (fresh.length) link([...this.open.values()].flatMap((o) => (o.view ? [o.view] : [])).filter((v, _, all) => fresh.includes(v) || all.some((w) => fresh.includes(w))));
     // A view that was beside others, or alone, has other room now: show what it showed, or all.
-    requestAnimationFrame(() => shown.forEach((o) => (fresh.includes(o.view!) ? o.view!.fit() : o.view!.map.resize())));
+    requestAnimationFrame(() => shown.forEach((o) => o.view!.map.resize()));
     this.mark();
   }
 
@@ -255,17 +257,19 @@ class Workbench {
       this.colour(one);
     }
     this.legend.draw(state, this.chosen, off, this.patternsOf(this.active));
-    find("run-title").textContent = `${run.title === run.scene ? "" : `${run.title} · `}${run.scene}${run.crs ? ` · ${run.crs}` : " · rows and columns"}`;
+    find("run-title").title = find("run-title").textContent = `${run.title === run.scene ? "" : `${run.title} · `}${run.scene}${run.crs ? ` · ${run.crs}` : " · rows and columns"}`;
     const report = find<HTMLAnchorElement>("report");
     report.hidden = !run.report;
     report.href = api.report(run.id);
-    find<HTMLButtonElement>("undo").disabled = !state.undo;
-    find<HTMLButtonElement>("redo").disabled = !state.redo;
+    report.title = state.edits ? "Of the map as edited" : "Of the map as it was made";
+    find("locked").hidden = !state.read_only;
+    find<HTMLButtonElement>("undo").disabled = !state.undo || state.read_only;
+    find<HTMLButtonElement>("redo").disabled = !state.redo || state.read_only;
     find("undo").setAttribute("aria-label", state.undo ? `Undo ${state.undo}` : "Nothing to undo");
     find("redo").setAttribute("aria-label", state.redo ? `Redo ${state.redo}` : "Nothing to redo");
     find("all").textContent = state.units.some((u) => !u.hidden && !off.has(u.number)) ? "Hide all" : "Show all";
     find("veil-row").hidden = !run.layers.includes("confidence");
-    find("saved").textContent = state.edits ? `${state.edits} ${state.edits === 1 ? "edit" : "edits"}, saved in legend.json over the map as it was made.` : "As mapped. Edits are saved in legend.json; the map stays as it was made.";
+    find("saved").textContent = state.edits ? `${state.edits} ${state.edits === 1 ? "edit" : "edits"}, saved in legend.json over the map as it was made.` : state.read_only ? "As mapped." : "As mapped. Edits are saved in legend.json; the map stays as it was made.";
     this.showImagery();
   }
 
@@ -303,9 +307,21 @@ class Workbench {
       this.say(words);
     } catch (error) {
       this.say(error instanceof Error ? error.message : String(error), true);
+      // What was typed stays in its field, unless another tab has changed the legend meanwhile.
+      const now = await api.state(one.run.id).catch(() => null);
+      if (!now || !this.takeOver(one, now)) return;
     }
     this.draw();
     this.showLook();
+  }
+
+  /** Take a state of the server as ours; tell whether it is another one. */
+  private takeOver(one: Open, { imagery, ...state }: State & { imagery: Imagery }): boolean {
+    one.imagery = imagery;
+    if (JSON.stringify(state) === JSON.stringify({ ...one.state, new: undefined })) return false;
+    one.state = state;
+    if (one === this.active && this.chosen !== null && !this.unit(this.chosen)) this.chosen = null;
+    return true;
   }
 
   /** Take over edits that were made elsewhere; never while something is being typed or drawn. */
@@ -313,11 +329,7 @@ class Workbench {
     if (document.hidden || this.drawing || document.activeElement?.closest("#units form")) return;
     for (const one of this.open.values()) {
       try {
-        const { imagery, ...state } = await api.state(one.run.id);
-        if (JSON.stringify(state) === JSON.stringify(one.state)) continue;
-        one.state = state;
-        one.imagery = imagery;
-        if (one === this.active && this.chosen !== null && !this.unit(this.chosen)) this.chosen = null;
+        if (!this.takeOver(one, await api.state(one.run.id))) continue;
         this.draw();
         this.showLook();
       } catch (error) {
@@ -388,7 +400,7 @@ class Workbench {
     const { look } = this;
     const unit = this.unit(look?.unit);
     const shown = this.unit(this.chosen);
-    find("look-title").textContent = look ? (look.kind === "point" ? "Spectrum of a pixel" : "Spectrum of a polygon") : "Spectrum";
+    find("look-title").textContent = look ? (look.kind === "point" ? "Spectrum of a pixel" : "Spectrum of a polygon") : shown ? "Spectrum of a unit" : "Mean spectra of the units";
     const facts: [string, string][] = [];
     if (look) {
       const at = look.kind === "point" ? "" : " (centre)";
@@ -403,13 +415,13 @@ class Workbench {
       if (look.crs) facts.push([`${run.crs}${at}`, look.crs.map((v) => (Math.abs(v) > 1000 ? v.toFixed(1) : v.toFixed(6))).join(", ")]);
       if (look.degrees) facts.push([`Degrees${at}`, `${Math.abs(look.degrees[1]).toFixed(6)}° ${look.degrees[1] < 0 ? "S" : "N"}, ${Math.abs(look.degrees[0]).toFixed(6)}° ${look.degrees[0] < 0 ? "W" : "E"}`]);
       if (look.row !== undefined) facts.push(["Row, column", `${look.row}, ${look.column}`]);
+      if (look.library.length) facts.push(["Nearest in the library", nearest(look.library)]);
       if (look.spectrum === undefined && !look.outside) facts.push(["Spectrum", said(this.active.imagery) || "no data"]);
     } else if (shown) facts.push(["Unit", `${shown.number} ${shown.name}`], ["Size", area(shown)]);
-    if (look || shown) {
-      find("facts").innerHTML = `<dl>${facts.map(([k, v]) => `<div><dt>${escape(k)}</dt><dd>${escape(v)}</dd></div>`).join("")}</dl>`;
-    }
+    find("facts").innerHTML = look || shown ? `<dl>${facts.map(([k, v]) => `<div><dt>${escape(k)}</dt><dd>${escape(v)}</dd></div>`).join("")}</dl>` : HINT;
     const units = [...new Set([look ? unit : undefined, shown])].filter((u) => u !== undefined);
-    find("chart").innerHTML = chart(run.bands, linesOf(look, units), run.quantity === "unknown" ? "stored values" : run.quantity);
+    const lines = look || shown ? linesOf(look, units) : this.active.state.units.filter((u) => !u.hidden).map(meanOf);
+    find("chart").innerHTML = chart(run.bands, lines, run.quantity === "unknown" ? "stored values" : run.quantity);
   }
 
   private async watchImagery(): Promise<void> {
@@ -457,6 +469,14 @@ class Workbench {
   private quiet = 0;
 }
 
+const HINT = `<p class="soft">Click the map for the spectrum of a pixel, or draw a polygon. With the keyboard: put the map’s crosshair on a place with the arrow keys and press Enter.</p>`;
+
+/** Name the nearest spectrum of the library, or say that several are as near: the report's rule. */
+function nearest(library: Match[]): string {
+  const near = library.filter((m) => m.angle < library[0]!.angle + 1).length;
+  return near > 1 ? `ambiguous: ${near === library.length ? `${near} or more` : near} within 1°` : library[0]!.name;
+}
+
 function said(imagery: Imagery): string {
   if (imagery.state === "preparing") return `Imagery is being prepared: ${Math.round(100 * (imagery.progress ?? 0))} %`;
   return imagery.state === "missing" ? `No imagery: ${imagery.why ?? ""}` : "";
@@ -473,6 +493,9 @@ async function begin(): Promise<void> {
     }),
   );
   if (!opened.length) throw new Error("The runs that were opened are no longer there: put their folders back, or start the workbench anew");
+  // Two runs may have one title: their folders tell them apart.
+  const titles = opened.map((o) => o.run.title);
+  for (const { run } of opened) if (titles.filter((t) => t === run.title).length > 1) run.title += ` (${run.id})`;
   new Workbench(start, opened);
   document.body.dataset["ready"] = "yes";
 }

@@ -13,6 +13,8 @@ export interface Line {
 
 const WIDTH = 460;
 const HEIGHT = 224;
+/** Keys that there is room for; the legend has the colours of more. */
+const MOST_KEYS = 24;
 const EDGE = { left: 48, right: 14, top: 10, bottom: 40 };
 
 const short = (v: number): string => (Math.abs(v) >= 1000 ? v.toFixed(0) : String(Number(v.toPrecision(3))));
@@ -31,10 +33,13 @@ function ticks(low: number, high: number): number[] {
   return out;
 }
 
+/** A unit's mean, without its deviation, which would hide the others. */
+export function meanOf(unit: Unit): Line {
+  return { name: `${unit.number} ${unit.name}`, values: unit.mean, sd: [], colour: unit.colour, width: 2.5 };
+}
+
 export function linesOf(look: Look | null, units: Unit[]): Line[] {
-  const lines: Line[] = units.map((unit) => ({
-    name: `${unit.number} ${unit.name}, mean`, values: unit.mean, sd: unit.sd, colour: unit.colour, width: 3,
-  }));
+  const lines: Line[] = units.map((unit) => ({ ...meanOf(unit), name: `${unit.number} ${unit.name}, mean`, sd: unit.sd, width: 3 }));
   if (look?.spectrum) {
     const name = look.kind === "point" ? "This pixel" : "This polygon, mean";
     lines.push({ name, values: look.spectrum, colour: "var(--ink)", width: 2 });
@@ -101,7 +106,7 @@ export function chart(bands: Band[], lines: Line[], quantity: string): string {
     }
   }
   const keys = lines.map((l) => `<li><svg width="26" height="10" aria-hidden="true"><line x1="0" x2="26" y1="5" y2="5" stroke="${l.colour}" stroke-width="${l.width ?? 2}" ${l.dash ? `stroke-dasharray="${l.dash}"` : ""}/></svg> ${escape(l.name)}</li>`);
-  return `<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-hidden="true">${parts.join("")}</svg><ul class="keys">${keys.join("")}</ul>${table(bands, lines)}`;
+  return `<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" aria-hidden="true">${parts.join("")}</svg><ul class="keys${keys.length > 6 ? " many" : ""}">${keys.slice(0, MOST_KEYS).join("")}</ul>${table(bands, lines)}`;
 }
 
 function table(bands: Band[], lines: Line[]): string {

@@ -12,6 +12,7 @@ export interface Looks {
 }
 
 const THUMB = 28;
+const BASEMAP_FAILED = "The basemap’s server does not answer, or does not let other pages show its tiles (it must send Access-Control-Allow-Origin)";
 
 export class View {
   readonly map: maplibregl.Map;
@@ -22,6 +23,9 @@ export class View {
   private readonly line: HTMLElement;
   private revision = 0;
   private hasImage = false;
+  private styled = false;
+  /** Where the map was when all of it was shown: there it is fitted again when its room changes. */
+  private fitted = "";
   private point: Corner | null = null;
   private ring: Corner[] = [];
   private closed = false;
@@ -32,7 +36,7 @@ export class View {
     private looks: Looks,
     basemap: string,
     box: HTMLElement,
-    heard: { click: (at: Corner) => void; swipe: (value: number) => void; focus: () => void },
+    heard: { click: (at: Corner) => void; swipe: (value: number) => void; focus: () => void; failed: (what: string) => void },
   ) {
     this.element = document.createElement("div");
     this.element.className = "view";
@@ -42,7 +46,7 @@ export class View {
       <svg class="drawn" aria-hidden="true"></svg>
       <div class="cross" aria-hidden="true"></div>
       <div class="line" aria-hidden="true"></div>
-      <input class="swipe" type="range" min="0" max="100" step="0.5" aria-label="Swipe between imagery and units">
+      <input class="swipe" type="range" min="0" max="100" step="0.5" >
       <p class="caption"></p><p class="note" hidden></p>`;
     box.append(this.element); // maps are fitted to the room that they have
     const part = <T extends Element>(name: string): T => this.element.querySelector<T>(name)!;
@@ -50,6 +54,7 @@ export class View {
     this.overlay = part<SVGSVGElement>(".drawn");
     this.line = part<HTMLElement>(".line");
     this.slider = part<HTMLInputElement>(".swipe");
+    this.slider.setAttribute("aria-label", `Swipe between imagery and units of ${run.title}`);
     const common = {
       bounds: run.bounds,
       fitBoundsOptions: { padding: 12 },
@@ -73,7 +78,11 @@ export class View {
           )
         : style(),
     });
+    this.below.on("error", (event) => {
+      if ((event as { sourceId?: string }).sourceId === "basemap") heard.failed(BASEMAP_FAILED);
+    });
     this.map = new maplibregl.Map({ ...common, container: part<HTMLElement>(".above"), style: style() });
+    this.fitted = this.camera();
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-left");
@@ -90,6 +99,7 @@ export class View {
     this.map.on("move", () => this.follow());
     this.map.on("resize", () => {
       this.below.resize();
+      if (this.fitted === this.camera()) this.fit();
       this.follow();
     });
     this.map.on("click", (event) => {
@@ -97,7 +107,11 @@ export class View {
       heard.click([event.lngLat.lng, event.lngLat.lat]);
     });
     this.map.on("load", () => this.addUnits());
-    this.below.on("load", () => this.addImage());
+    // Not "load", which waits for the basemap, however slow or dead its server is.
+    this.below.on("style.load", () => {
+      this.styled = true;
+      this.addImage();
+    });
     this.slider.addEventListener("input", () => heard.swipe(Number(this.slider.value)));
     this.apply(looks);
   }
@@ -109,9 +123,15 @@ export class View {
     this.placeSwipe();
   }
 
+  /** Show all of the map in the room that there is, also when that changes. */
   fit(): void {
-    this.map.resize();
     this.map.fitBounds(this.run.bounds, { padding: 12, animate: false });
+    this.fitted = this.camera();
+  }
+
+  private camera(): string {
+    const { lng, lat } = this.map.getCenter();
+    return [lng, lat, this.map.getZoom()].map((v) => v.toFixed(7)).join();
   }
 
   private labels(kind: "units" | "veil"): string {
@@ -136,7 +156,7 @@ export class View {
   }
 
   private addImage(): void {
-    if (!this.hasImage || !this.below.loaded() || this.below.getSource("image")) return;
+    if (!this.hasImage || !this.styled || this.below.getSource("image")) return;
     this.below.addSource("image", this.source(this.imageTiles()));
     this.below.addLayer({
       id: "image", type: "raster", source: "image",
@@ -156,7 +176,7 @@ export class View {
     said.hidden = !note;
     said.textContent = note;
     this.hasImage = state === "ready";
-    if (this.hasImage) this.below.loaded() ? this.addImage() : this.below.once("idle", () => this.addImage());
+    this.addImage();
     this.placeSwipe();
   }
 

@@ -20,7 +20,7 @@ from outcrop.products.edits import OPERATIONS
 from outcrop.products.figure import choose_composite
 from outcrop.scene_names import short_name
 from outcrop.spectra import SpectralLibrary, resample
-from outcrop.web.export import export_zip
+from outcrop.web.export import export_zip, write_report
 from outcrop.web.imagery import Preparation
 from outcrop.web.measure import look_at_point, look_at_polygon, nearest, split_edit
 from outcrop.web.runs import Run
@@ -96,6 +96,16 @@ class Workbench:
         with self._exporting:
             return export_zip(run, self.exports)
 
+    def report(self, run: Run) -> Path:
+        """Return the report of the map as it is edited; raises HTTPException (404)."""
+        page = run.folder / "report.html"
+        if not page.is_file():
+            raise HTTPException(404, "this run has no report.html")
+        if not run.read()[1].done:
+            return page
+        with self._exporting:
+            return write_report(run, self.exports)
+
 
 def _bench(request: Request) -> Workbench:
     bench: Workbench = request.app.state.bench
@@ -157,11 +167,10 @@ def _one(run: Chosen, bench: Bench) -> dict[str, Any]:
 
 
 @router.get("/api/runs/{run}/report")
-def _report(run: Chosen) -> FileResponse:
-    path = run.folder / "report.html"
-    if not path.is_file():
-        raise HTTPException(404, "this run has no report.html")
-    return FileResponse(path, media_type="text/html")
+def _report(run: Chosen, bench: Bench) -> FileResponse:
+    # Another edit makes another report at the same address.
+    fresh = {"cache-control": "no-cache"}
+    return FileResponse(bench.report(run), media_type="text/html", headers=fresh)
 
 
 @router.post("/api/runs/{run}/look")
@@ -265,4 +274,5 @@ def state_of(run: Run) -> dict[str, Any]:
         "undo": log.done[-1]["op"] if log.done else None,
         "redo": log.undone[-1]["op"] if log.undone else None,
         "edits": len(log.done),
+        "read_only": not run.is_writable,
     }  # fmt: skip

@@ -80,15 +80,35 @@ def export_zip(run: Run, into: Path) -> Path:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def export_into(folder: Path, run: Run) -> Legend:
-    """Write the edited map into an empty folder."""
+def write_report(run: Run, into: Path) -> Path:
+    """Write the report of the edited map into a folder of its own, and return its path.
+
+    It is written again only after another edit.
+    """
+    folder = into / f"{run.id}-report"
+    page = folder / f"{(run.folder / 'legend.json').stat().st_mtime_ns}.html"
+    if not page.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        export_into(folder, run, polygons=False)
+        (folder / "report.html").replace(page)
+        for path in folder.iterdir():
+            if path != page:
+                path.unlink()
+    return page
+
+
+def export_into(folder: Path, run: Run, *, polygons: bool = True) -> Legend:
+    """Write the edited map into an empty folder; polygons are what takes time."""
     state = run.edited()
     edits = len(run.read()[1].done)
     _write_labels(folder, run, state, state.legend)
     metrics = _metrics(run, state, edits) | _with_confidence(folder, run)
     legend = with_confidence(state.legend, metrics.get("confidence", {}).get("units", {}))
     write_styles(folder, legend)
-    left_out = write_layers(folder, legend, run.grid, run.recipe.products.simplify)
+    left_out = {}
+    if polygons:
+        left_out = write_layers(folder, legend, run.grid, run.recipe.products.simplify)
     for name in ("mask.tif", "mask.tif.aux.xml", "mask.qml"):
         if (run.folder / name).is_file():
             shutil.copyfile(run.folder / name, folder / name)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from outcrop import engine
 from outcrop.engine import Block
-from outcrop.errors import OutcropError, SceneError
+from outcrop.errors import OutcropError, OutputError, SceneError
 from outcrop.opening import open_sources
 from outcrop.products.raster import block_writer, saying_why, to_cog
 from outcrop.quality import Masks
@@ -97,6 +97,11 @@ def write_image(run: Run, progress: Any = None) -> None:
     OutcropError
         If the scene cannot be read or the file not be written.
     """
+    if not run.is_writable:
+        raise OutputError(
+            f"it is stored beside the map, and {run.folder} cannot be written: make it writable, "
+            "or copy the run and open the copy"
+        )
     source = open_scene_of(run)
     encoding = Encoding.of(draw([source], PIXELS).rows)
     # The name begins so that `outcrop map --overwrite` knows what a killed process left.

@@ -13,6 +13,7 @@ from outcrop.confidence import UNLIKE
 from outcrop.engine import TILE
 from outcrop.errors import InputError
 from outcrop.grid import row_areas
+from outcrop.products.cutting import cut, ring_mask
 from outcrop.products.edits import Edited, Split, new_number, ring_of
 from outcrop.source import Window, open_quietly
 from outcrop.unitstats import UnitSums
@@ -34,29 +35,13 @@ class Labels:
     def read(self, dataset: Any, window: Window) -> NDArray[np.uint8]:
         """Return (height, width) of labels; ``dataset`` is ``units.tif``."""
         labels: NDArray[np.uint8] = dataset.read(1, window=_raster_window(window))
-        for split in self.splits:
-            inside = mask_of(self.run, split.ring, window)
-            if inside is not None:
-                labels[inside & np.isin(labels, split.labels)] = split.number
-        return labels
+        return cut(labels, self.splits, self.run.grid, row=window.row, col=window.col)
 
 
 def mask_of(run: Run, ring: Ring, window: Window) -> NDArray[np.bool_] | None:
     """Return which pixels of a window have their centre in a ring; None where none can."""
     pixels = run.place.to_pixels(np.asarray(ring, np.float64))
     return ring_mask(pixels - (window.col, window.row), (window.height, window.width))
-
-
-def ring_mask(pixels: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_] | None:
-    """Return which pixels of an array have their centre in a ring of (column, row)."""
-    from rasterio.features import rasterize
-
-    (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)
-    if right < 0 or bottom < 0 or left > shape[1] or top > shape[0]:
-        return None
-    polygon = {"type": "Polygon", "coordinates": [pixels.tolist()]}
-    found: NDArray[np.uint8] = rasterize([(polygon, 1)], out_shape=shape, dtype="uint8")
-    return found.astype(bool)
 
 
 def windows_around(run: Run, ring: Ring, size: int = 2 * TILE) -> Iterator[Window]:

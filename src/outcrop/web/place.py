@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.products.cutting import to_pixels
+
 if TYPE_CHECKING:
     from affine import Affine
     from odc.geo.geobox import GeoBox
@@ -97,7 +99,7 @@ class Place:
 
     def to_pixels(self, points: Points) -> Points:
         """Bring points of the map's CRS to (column, row), fractions of pixels included."""
-        return points if self.grid.crs is None else _applied(~self.grid.affine, points)
+        return to_pixels(points, self.grid)
 
     def from_pixels(self, pixels: Points) -> Points:
         """Bring (column, row) to the degrees that the browser uses."""

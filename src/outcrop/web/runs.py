@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import tomllib
@@ -69,7 +70,10 @@ class Run:
     @property
     def title(self) -> str:
         """What a person calls it."""
-        return self.recipe.products.title or self.folder.name
+        # Read without the recipe, whose check imports all that it names: seconds of a start.
+        products = self.settings.get("products")
+        title = products.get("title") if isinstance(products, dict) else None
+        return str(title or self.folder.name)
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -118,6 +122,11 @@ class Run:
         """Whether its folder still is where it was opened."""
         return (self.folder / "legend.json").is_file()
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether edits can be saved in its folder, as far as can be told without trying."""
+        return os.access(self.folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
     def _gone(self, error: OSError) -> str:
         return (
             f"{self.folder} cannot be read any more ({error.strerror}): put it back, or stop the "
@@ -149,7 +158,8 @@ class Run:
                 replace_text(path, with_log(text, new))
             except OSError as error:
                 raise OutputError(
-                    f"{path} cannot be written ({error.strerror}), so the change is not kept"
+                    f"{path} cannot be written ({error.strerror}), so the change is not saved; "
+                    "make its folder writable, or copy the run and open the copy"
                 ) from None
 
 
@@ -188,7 +198,7 @@ def _open(id_: str, folder: Path) -> Run:
             grid = GeoBox((dataset.height, dataset.width), dataset.transform, crs)
         run = Run(id_, folder, Place.of(grid))
         run.edited()
-        run.recipe  # noqa: B018 (damaged settings show here, and not at a click)
+        run.settings  # noqa: B018 (what is damaged shows here, and not at a click)
         run.metrics  # noqa: B018
     except (rasterio.errors.RasterioError, ValueError) as error:
         if isinstance(error, InputError):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +56,7 @@ def serve(
     basemap: str = "",
     library: str | Path | None = None,
     imagery: bool = True,
+    waiting: Callable[[], None] | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the workbench for results until it is interrupted.
@@ -74,6 +77,8 @@ def serve(
         A spectral library to compare spectra with.
     imagery : bool
         Prepare ``image.tif`` where a run has none.
+    waiting : callable, optional
+        Called when all that was named can be opened, some seconds before the page is there.
     ready : callable, optional
         Called with the page's address once it can be opened.
 
@@ -85,19 +90,23 @@ def serve(
         If the address is taken.
     """
     check_parts()
-    import uvicorn
-
-    from outcrop.web.app import Workbench, create_app
-    from outcrop.web.guard import Guard
     from outcrop.web.runs import open_runs
 
+    # What can be wrong is found before the seconds that the server's parts take to load.
     runs = open_runs(folders)
     sources = _origin(basemap)
+    spectra = _library(library)
     listening = _listen(host, port)
+    if waiting:
+        waiting()
+    with _spared("xarray", "rioxarray"):
+        import uvicorn
+
+        from outcrop.web.app import Workbench, create_app
+        from outcrop.web.guard import Guard
+
     with tempfile.TemporaryDirectory(prefix="outcrop-") as exports:
-        bench = Workbench(
-            runs, secrets.token_urlsafe(24), Path(exports), _library(library), basemap
-        )
+        bench = Workbench(runs, secrets.token_urlsafe(24), Path(exports), spectra, basemap)
         if imagery:
             bench.imagery.start(list(runs.values()))
         names = frozenset({*LOOPBACK, host.strip("[]").lower(), *(n.lower() for n in allowed)})
@@ -110,6 +119,22 @@ def serve(
             shown = "127.0.0.1" if host in ("0.0.0.0", "::") else shown
             ready(f"http://{shown}:{listening.getsockname()[1]}/")
         server.run(sockets=[listening])
+
+
+@contextmanager
+def _spared(*modules: str) -> Iterator[None]:
+    """Load no such modules while the block runs, if they are not there already.
+
+    rio_tiler imports xarray where there is one, and with it dask and pandas, for a reader that is
+    not used here: 740 modules more, and a third of the time until the page opens.
+    """
+    spared = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(spared))  # type: ignore[arg-type]  # None is "there is none"
+    try:
+        yield
+    finally:
+        for name in spared:
+            del sys.modules[name]
 
 
 def is_loopback(host: str) -> bool:

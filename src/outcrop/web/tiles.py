@@ -23,9 +23,9 @@ from rio_tiler.models import ImageData
 from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory
 
+from outcrop.products.cutting import ring_mask
 from outcrop.source import open_quietly
 from outcrop.web.composites import coloured, parse_channels
-from outcrop.web.measure import ring_mask
 from outcrop.web.place import Place
 from outcrop.web.runs import Run
 
