@@ -6,6 +6,9 @@ from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.simd import LANES, load, splat, store, sub, where_larger
 
 #: Neighbours on each side that are asked whether they are alike.
 REACH = 2
@@ -19,8 +22,12 @@ AROUND = (2 * REACH + 1) ** 2 - 1
 _DIAGONAL = np.float32(0.70710678)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def lead(evidence: Any, limits: Any, ahead: Any, unlike: Any) -> None:  # pragma: no cover
+def lead(
+    evidence: NDArray[np.float32],
+    limits: NDArray[np.float32],
+    ahead: NDArray[np.float32],
+    unlike: NDArray[np.bool_],
+) -> None:
     """Write how far the first unit is ahead of the second, and what is below every limit.
 
     For strips of rows that lie in the processor's cache: later, hardly any evidence is looked at.
@@ -28,6 +35,7 @@ def lead(evidence: Any, limits: Any, ahead: Any, unlike: Any) -> None:  # pragma
     Parameters
     ----------
     evidence : ndarray of float32, shape (k, y, x)
+        Some rows of a larger array will do.
     limits : ndarray of float32, shape (k,)
         Evidence at the edge of each unit's ellipsoid.
     ahead : ndarray of float32, shape (y, x)
@@ -35,55 +43,94 @@ def lead(evidence: Any, limits: Any, ahead: Any, unlike: Any) -> None:  # pragma
     unlike : ndarray of bool, shape (y, x)
         Written.
     """
-    units, height, width = evidence.shape
-    most, second = np.empty(width, np.float32), np.empty(width, np.float32)
-    inside = np.empty(width, np.float32)
-    for y in range(height):
-        most[:], second[:], inside[:] = -np.inf, -np.inf, -np.inf
+    stride = evidence.strides[0] // evidence.itemsize
+    _lead(evidence[0].reshape(-1), stride, limits, ahead.reshape(-1), unlike.reshape(-1))
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _lead(flat: Any, stride: Any, limits: Any, ahead: Any, unlike: Any) -> None:  # pragma: no cover
+    """Do `lead` for pixels one after the other; a unit's evidence is ``stride`` past the last's."""
+    units, count = len(limits), len(ahead)
+    least, inside = splat(np.float32(-np.inf)), np.empty(LANES, np.float32)
+    whole = count - count % LANES
+    for x in range(0, whole, LANES):
+        most, second, best = least, least, least
         for k in range(units):
-            row, limit = evidence[k, y], limits[k]
-            for x in range(width):
-                value = row[x]
-                second[x] = max(second[x], min(most[x], value))
-                most[x] = max(most[x], value)
-                inside[x] = max(inside[x], value - limit)
-        for x in range(width):
-            ahead[y, x] = most[x] - second[x]
-            unlike[y, x] = inside[x] < 0
+            value = load(flat, x + k * stride)
+            lower = where_larger(value, most, most, value)
+            second = where_larger(lower, second, lower, second)
+            most = where_larger(value, most, value, most)
+            over = sub(value, splat(limits[k]))
+            best = where_larger(over, best, over, best)
+        store(ahead, x, sub(most, second))
+        store(inside, 0, best)
+        for i in range(LANES):
+            unlike[x + i] = inside[i] < 0
+    for x in range(whole, count):
+        first = next_one = over_all = np.float32(-np.inf)
+        for k in range(units):
+            one = flat[x + k * stride]
+            next_one = max(next_one, min(first, one))
+            first = max(first, one)
+            over_all = max(over_all, one - limits[k])
+        ahead[x] = first - next_one
+        unlike[x] = over_all < 0
+
+
+# One loop for one thing, over rows that are named and not looked up: so the compiler makes lanes of
+# them. Told apart by an index, they took twenty times as long.
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _count(row: Any, label: Any, alike: Any, known: Any) -> None:  # pragma: no cover - compiled
+    for x in range(len(label)):
+        alike[x] += np.uint8(row[x] == label[x])
+        known[x] += np.uint8(row[x] != NONE)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _widen(row: Any, label: Any, low: Any, high: Any) -> None:  # pragma: no cover - compiled
+    for x in range(len(label)):
+        strange = (row[x] != label[x]) & (row[x] != NONE)
+        low[x] = min(low[x], row[x] if strange else np.uint8(255))
+        high[x] = max(high[x], row[x] if strange else np.uint8(0))
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _look_around(
-    framed: Any, y: Any, left: Any, straight: Any, diagonal: Any, alike: Any, known: Any, near: Any
-) -> None:  # pragma: no cover - compiled
-    """Count, for a row, the neighbours of the pixel's own label and those with data.
+    framed: Any, y: Any, left: Any, straight: Any, beside: Any, alike: Any, known: Any,
+    around: Any, there: Any, low: Any, high: Any,
+) -> None:  # fmt: skip  # pragma: no cover - compiled
+    """Look around each pixel of a row.
 
-    ``straight`` and ``diagonal`` are the alike ones of the eight next to it, ``near`` those of
-    the eight with data; ``alike`` and ``known`` go on to all `AROUND`.
+    Parameters
+    ----------
+    straight, alike, around : ndarray of uint8, shape (x,)
+        Written: how many of the 4, the 8 and the `AROUND` next pixels carry the pixel's label.
+    beside, known, there : ndarray of uint8, shape (x,)
+        Written: how many of them have data.
+    low, high : ndarray of uint8, shape (x,)
+        Written: the lowest and the highest label but its own among the 8; 255 and 0 for none.
     """
     width = len(alike)
-    straight[:], diagonal[:], near[:] = 0, 0, 0
-    own = framed[y, left : left + width]
-    for v in range(-1, 2):
-        for u in range(-1, 2):
-            row = framed[y + v, left + u : left + u + width]
-            if v == 0 and u == 0:
-                continue
-            to = straight if v == 0 or u == 0 else diagonal
-            for x in range(width):
-                to[x] += np.uint8(row[x] == own[x])
-                near[x] += np.uint8(row[x] != NONE)
-    for x in range(width):
-        alike[x] = straight[x] + diagonal[x]
-        known[x] = near[x]
+    straight[:], beside[:], around[:], there[:], low[:], high[:] = 0, 0, 0, 0, 255, 0
+    label = framed[y, left : left + width]
     for v in range(-REACH, REACH + 1):
         for u in range(-REACH, REACH + 1):
-            if max(abs(v), abs(u)) < 2:
-                continue
             row = framed[y + v, left + u : left + u + width]
-            for x in range(width):
-                alike[x] += np.uint8(row[x] == own[x])
-                known[x] += np.uint8(row[x] != NONE)
+            if abs(v) + abs(u) == 1:
+                _count(row, label, straight, beside)
+            if max(abs(v), abs(u)) == 1:
+                _widen(row, label, low, high)
+    alike[:], known[:] = straight, beside
+    for v in (-1, 1):
+        for u in (-1, 1):
+            _count(framed[y + v, left + u : left + u + width], label, alike, known)
+    for v in range(-REACH, REACH + 1):
+        for u in range(-REACH, REACH + 1):
+            if max(abs(v), abs(u)) > 1:
+                _count(framed[y + v, left + u : left + u + width], label, around, there)
+    for x in range(width):
+        around[x] += alike[x]
+        there[x] += known[x]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -98,7 +145,6 @@ def _rival(
             other = framed[y + v, x + u]
             if other in (NONE, own):
                 continue
-            # Straight and diagonal ones are counted, so that their order is no matter.
             straight, diagonal = 0, 0
             for b in range(-1, 2):
                 for a in range(-1, 2):
@@ -107,7 +153,7 @@ def _rival(
                             straight += 1
                         else:
                             diagonal += 1
-            votes = np.float32(straight) + _DIAGONAL * np.float32(diagonal)
+            votes = _worth(straight, straight + diagonal)
             best = max(best, evidence[place[other], row, col] + strength * votes)
     return best
 
@@ -155,50 +201,51 @@ def rate(
     frame = REACH
     framed = np.zeros((labels.shape[0] + 2 * frame, labels.shape[1] + 2 * frame), np.uint8)
     framed[frame:-frame, frame:-frame] = labels
-    straight, diagonal = np.empty(columns, np.uint8), np.empty(columns, np.uint8)
-    near, alike = np.empty(columns, np.uint8), np.empty(columns, np.uint8)
-    known = np.empty(columns, np.uint8)
-    odds = np.empty(columns, np.float32)
-    shares = _shares()
+    straight, beside = np.empty(columns, np.uint8), np.empty(columns, np.uint8)
+    alike, known = np.empty(columns, np.uint8), np.empty(columns, np.uint8)
+    around, there = np.empty(columns, np.uint8), np.empty(columns, np.uint8)
+    lows, highs = np.empty(columns, np.uint8), np.empty(columns, np.uint8)
+    bins, shares = np.empty(columns, np.uint8), _shares()
     for i in range(rows):
         y = top + i
-        _look_around(
-            framed, y + frame, left + frame, straight, diagonal, alike, known, near
-        )
+        _look_around(framed, y + frame, left + frame, straight, beside, alike, known, around,
+                     there, lows, highs)  # fmt: skip
         before = ahead[y, left : left + columns]
         for x in range(columns):
-            votes = np.float32(straight[x]) + _DIAGONAL * np.float32(diagonal[x])
-            odds[x] = before[x] + strength * votes
+            bins[x] = _step(before[x] + strength * _worth(straight[x], alike[x]))
         for x in range(columns):
             col = left + x
             label = labels[y, col]
-            if label == NONE:
-                out[i, x] = NO_PERCENT
+            if label == NONE or unlike[y, col]:
+                out[i, x] = NO_PERCENT if label == NONE else np.uint8(0)
                 continue
-            if unlike[y, col]:
-                out[i, x] = 0
-                continue
-            unit = place[label]
-            met, led = straight[x] + diagonal[x] < near[x], leading[y, col] == label
-            if met or not led:
-                own = evidence[unit, y, col]
-                rival = own - before[x] if led else _strongest(evidence, unit, y, col)
-                if met:
+            unit, led = place[label], leading[y, col] == label
+            low, high = lows[x], highs[x]
+            if not led or high != NONE:
+                mine = evidence[unit, y, col]
+                rival = mine - before[x] if led else _strongest(evidence, unit, y, col)
+                if high == low:
+                    against = _worth(beside[x] - straight[x], known[x] - alike[x])
+                    rival = max(rival, evidence[place[high], y, col] + strength * against)
+                elif high != NONE:
                     row = y + frame
-                    other = _rival(framed, row, col + frame, place, evidence, y, col, strength)
-                    rival = max(rival, other)
-                votes = np.float32(straight[x]) + _DIAGONAL * np.float32(diagonal[x])
-                odds[x] = own + strength * votes - rival
-            out[i, x] = table[unit, shares[known[x], alike[x]], _step(odds[x])]
+                    met = _rival(framed, row, col + frame, place, evidence, y, col, strength)
+                    rival = max(rival, met)
+                bins[x] = _step(mine + strength * _worth(straight[x], alike[x]) - rival)
+            out[i, x] = table[unit, shares[there[x], around[x]], bins[x]]
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _worth(straight: Any, all_of_them: Any) -> Any:  # pragma: no cover - compiled
+    """Return the votes of so many neighbours: counted, so that their order is no matter."""
+    return np.float32(straight) + _DIAGONAL * np.float32(all_of_them - straight)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _step(ahead: Any) -> Any:  # pragma: no cover - compiled
     """Return the bin of odds; the first one of what is no number."""
     place = (ahead - np.float32(LEAST)) * np.float32(STEPS)
-    if not place > 0:
-        return 0
-    return np.int64(min(place, np.float32(BINS - 1)))
+    return np.uint8(min(place if place > 0 else np.float32(0), np.float32(BINS - 1)))
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

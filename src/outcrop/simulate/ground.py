@@ -95,7 +95,9 @@ def _chart(rng: np.random.Generator, law: Law, data: Path) -> GeologicalMap:
         return generate_map(
             rng, law.shape, len(rocks), law.relief_m, foot, rocks=rocks, relief=relief
         )
-    codes = province(rng, law.shape, len(rocks)) if law.layout == "province" else real_codes(law, data)
+    codes = (
+        province(rng, law.shape, len(rocks)) if law.layout == "province" else real_codes(law, data)
+    )
     chart, _, _ = chart_of_codes(rng, codes, None, rocks, law.relief_m, foot, relief)
     return chart
 
