@@ -95,7 +95,8 @@ def told(model, units, made, what) -> np.ndarray:
     table = np.ascontiguousarray(np.broadcast_to(what, shape), np.uint8)
     asked = dataclasses.replace(model.confidence, table=table)
     whole = tuple(slice(0, n) for n in units.shape)
-    return asked(units, made.evidence, np.zeros_like(made.unlike), model.numbers, whole)
+    planes = made.labels, made.evidence, made.ahead, np.zeros_like(made.unlike)
+    return asked(units, *planes, model.numbers, whole)
 
 
 def kept(case: Case, name: str, data: Path, cache: Path) -> Facts:

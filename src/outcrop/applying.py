@@ -229,7 +229,7 @@ def _of_sieved(
             rate = Rate(model)
             written = cog_writer(
                 folder / f"{layer.name}.tif", source.grid, nodata=layer.nodata,
-                resampling=layer.resampling,
+                resampling=layer.resampling, level=layer.level,
             )  # fmt: skip
             write = stack.enter_context(written)
         summed = sum_units(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.confidence.kernels import REACH, outside
+from outcrop.confidence.kernels import REACH, lead
 from outcrop.model import Model
 from outcrop.scratch import scratch
 from outcrop.source import valid_mask
@@ -33,15 +33,17 @@ class Labelled:
     evidence : ndarray of float32, shape (k, y, x), or None
         Log evidence of each unit, without meaning where there is no data. Belongs to the thread,
         whose next block overwrites it.
+    ahead : ndarray of float32, shape (y, x), or None
+        Evidence of the label less that of the second unit; as the evidence.
     unlike : ndarray of bool, shape (y, x), or None
-        Outside every unit's ellipsoid; without meaning where there is no data. There is one
-        where there is evidence.
+        Outside every unit's ellipsoid; as the evidence.
     codes : ndarray of float32, shape (d, y, x), or None
         NaN where there is no data.
     """
 
     labels: NDArray[np.uint8]
     evidence: NDArray[np.float32] | None
+    ahead: NDArray[np.float32] | None
     unlike: NDArray[np.bool_] | None
     codes: NDArray[np.float32] | None
 
@@ -51,7 +53,8 @@ class Labelled:
         def cut(plane: Any) -> Any:
             return None if plane is None else plane[..., rows, :]
 
-        return Labelled(self.labels[rows], cut(self.evidence), cut(self.unlike), cut(self.codes))
+        planes = (self.evidence, self.ahead, self.unlike, self.codes)
+        return Labelled(self.labels[rows], *map(cut, planes))
 
 
 def label(
@@ -71,7 +74,8 @@ def label(
     mask : ndarray of bool, shape (y, x)
         Where every band has a value.
     evidence, codes : bool
-        Whether these are wanted besides the labels; with evidence comes what is unlike any unit.
+        Whether these are wanted besides the labels; with evidence comes how far the label is
+        ahead, and what is unlike any unit.
 
     Returns
     -------
@@ -80,6 +84,7 @@ def label(
     made = Labelled(
         np.zeros(mask.shape, np.uint8),
         scratch((len(model.numbers), *mask.shape), "evidence") if evidence else None,
+        scratch(mask.shape, "ahead") if evidence else None,
         np.zeros(mask.shape, np.bool_) if evidence else None,
         np.full((model.width, *mask.shape), np.nan, np.float32) if codes else None,
     )
@@ -93,9 +98,10 @@ def rated(
     model: Model, labels: NDArray[np.uint8], made: Labelled, core: tuple[slice, slice]
 ) -> NDArray[np.uint8]:
     """Return the confidence of a block's core; ``labels`` are the final ones of the block."""
-    if model.confidence is None or made.evidence is None or made.unlike is None:
-        raise RuntimeError("confidence needs evidence, and a model that knows it")
-    return model.confidence(labels, made.evidence, made.unlike, model.numbers, core)
+    if model.confidence is None:
+        raise RuntimeError("confidence needs a model that knows it")
+    planes: Any = made.labels, made.evidence, made.ahead, made.unlike
+    return model.confidence(labels, *planes, model.numbers, core)
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ def _by_planes(
     units = model.clusterer.planes(features, into.evidence)
     np.multiply(np.asarray(model.numbers, np.uint8)[units], mask, out=into.labels)
     if into.evidence is not None:
-        outside(into.evidence, model.clusterer.limits(), into.unlike)
+        lead(into.evidence, model.clusterer.limits(), into.ahead, into.unlike)
     if into.codes is not None:
         into.codes[:, mask] = features[:, mask]
 
@@ -155,6 +161,8 @@ def _by_rows(
     into.labels[mask] = model.assign(rows)
     if into.evidence is not None and into.unlike is not None:
         into.evidence[:, mask] = model.evidence(rows).T
+        unlimited = np.full(len(into.evidence), -np.inf, np.float32)
+        lead(into.evidence, unlimited, into.ahead, into.unlike)
         into.unlike[mask] = model.clusterer.outside(rows)
     if into.codes is not None:
         into.codes[:, mask] = rows.T

@@ -50,6 +50,13 @@ def _sum(
             table[unit, other], table[unit, other + 1] = aa, bb
 
 
+@njit(nogil=True, cache=True)
+def _count_pairs(labels: Any, values: Any, table: Any) -> None:  # pragma: no cover - compiled
+    for i in range(labels.shape[0]):
+        for j in range(labels.shape[1]):
+            table[labels[i, j], values[i, j]] += 1
+
+
 @dataclass(frozen=True)
 class UnitSums:
     """Pixels, areas, sums and sums of squares by unit.
@@ -104,9 +111,9 @@ class UnitSums:
 
 def count_values(labels: NDArray[np.uint8], values: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Count pixels by label and value, (the highest label + 1, 256)."""
-    pairs = labels.astype(np.uint16) << 8 | values
-    table = np.bincount(pairs.ravel(), minlength=256 * (int(labels.max(initial=0)) + 1))
-    return table.reshape(-1, 256)
+    table = np.zeros((int(labels.max(initial=0)) + 1, 256), np.int64)
+    _count_pairs(labels, values, table)
+    return table
 
 
 class TileSums:

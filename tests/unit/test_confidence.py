@@ -33,9 +33,18 @@ def asked(labels, evidence, what, unlike=None, core=None):
     shape = (len(evidence), kernels.AROUND + 1, kernels.BINS)
     table = np.ascontiguousarray(np.broadcast_to(what, shape), np.uint8)
     rate = Confidence(table, 1.0, "", True, 0.0)
-    unlike = np.zeros(labels.shape, bool) if unlike is None else unlike
+    leading, ahead, none = leaders(evidence)
+    unlike = none if unlike is None else unlike
     core = core or tuple(slice(0, n) for n in labels.shape)
-    return rate(labels, evidence, unlike, NUMBERS, core)
+    return rate(labels, leading, evidence, ahead, unlike, NUMBERS, core)
+
+
+def leaders(evidence, limits=None):
+    """Return the labels of the most evidence, how far they are ahead, and what is unlike."""
+    ahead, unlike = np.empty(evidence.shape[1:], np.float32), np.empty(evidence.shape[1:], bool)
+    limits = np.full(len(evidence), -np.inf, np.float32) if limits is None else limits
+    kernels.lead(evidence, limits, ahead, unlike)
+    return np.asarray(NUMBERS, np.uint8)[evidence.argmax(axis=0)], ahead, unlike
 
 
 def some_labels(seed, shape=(23, 31)):
@@ -61,6 +70,13 @@ def test_odds_are_those_against_the_strongest_rival(seed):
         ahead = worth.pop(own) - max(worth)
         step = np.clip((ahead - kernels.LEAST) * kernels.STEPS, 0, kernels.BINS - 1)
         assert abs(found[y, x] - np.floor(step)) <= (abs(step - round(step)) < 1e-3)
+
+
+def test_the_first_is_ahead_of_the_second():
+    _, evidence = some_labels(4)
+    first, second = np.sort(evidence, axis=0)[:-3:-1]
+    np.testing.assert_array_equal(leaders(evidence)[1], first - second)
+    assert (leaders(evidence[:1])[1] == np.inf).all()
 
 
 def test_alike_neighbours_are_counted_of_those_with_data():
@@ -124,8 +140,7 @@ def test_whole_rasters_are_outside_as_rows_are():
     rows[::7] *= 4
     evidence = np.empty((fitted.n_units_, 40, 100), np.float32)
     fitted.planes(np.ascontiguousarray(rows.T).reshape(4, 40, 100), evidence)
-    found = np.empty((40, 100), bool)
-    kernels.outside(evidence, fitted.limits(), found)
+    _, _, found = leaders(evidence, fitted.limits())
     expected = fitted.outside(rows).reshape(40, 100)
     assert 0.02 < expected.mean() < 0.5
     assert (found != expected).mean() < 0.001  # float32 against float64, at the edge

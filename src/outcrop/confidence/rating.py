@@ -75,7 +75,9 @@ class Confidence:
     def __call__(
         self,
         labels: NDArray[np.uint8],
+        leading: NDArray[np.uint8],
         evidence: NDArray[np.float32],
+        ahead: NDArray[np.float32],
         unlike: NDArray[np.bool_],
         numbers: Sequence[int],
         core: tuple[slice, slice],
@@ -84,9 +86,11 @@ class Confidence:
 
         Parameters
         ----------
-        labels : ndarray of uint8, shape (y, x)
-            Final; 0 = no data.
+        labels, leading : ndarray of uint8, shape (y, x)
+            The final ones, 0 = no data, and those of the most evidence.
         evidence : ndarray of float32, shape (k, y, x)
+        ahead : ndarray of float32, shape (y, x)
+            The most evidence less the second most.
         unlike : ndarray of bool, shape (y, x)
             Outside every unit's ellipsoid.
         numbers : sequence of int
@@ -100,12 +104,12 @@ class Confidence:
         ndarray of uint8
             1-100 percent, `UNLIKE` or `NO_DATA`.
         """
-        place = np.full(256, NO_DATA, np.uint8)
+        place = np.zeros(256, np.uint8)
         place[list(numbers)] = np.arange(len(numbers))
         rows, columns = core
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
         rate(
-            np.take(place, labels), evidence, np.float32(self.strength),
+            labels, leading, ahead, evidence, place, np.float32(self.strength),
             (rows.start, columns.start), self.table, unlike, out,
         )  # fmt: skip
         return out

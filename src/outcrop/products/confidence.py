@@ -27,8 +27,12 @@ STOPS = (
 
 
 def confidence_layer() -> Layer:
-    """Describe ``confidence.tif``. Overviews take a pixel: 0 is no number to average."""
-    return Layer("confidence", nodata=NO_DATA, resampling="nearest")
+    """Describe ``confidence.tif``.
+
+    Overviews take a pixel: 0 is no number to average. Percentages change from pixel to pixel and
+    hardly get smaller: to compress them harder would take longer than to compute them.
+    """
+    return Layer("confidence", nodata=NO_DATA, resampling="nearest", level=1)
 
 
 def write_confidence_styles(folder: Path) -> None:

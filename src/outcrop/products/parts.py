@@ -47,6 +47,9 @@ class Layer:
         Colour table.
     names : sequence of str
         Band descriptions.
+    level : int, optional
+        How hard the raster is compressed, 1-9; GDAL's own if it is not said. At 1 the parts are
+        not compressed at all: it is for what hardly gets smaller.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Layer:
     resampling: str = "mode"
     colours: Colours | None = field(default=None, repr=False)
     names: Sequence[str] = ()
+    level: int | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ class Parts:
             If the disk is full or the file cannot be written.
         """
         with saying_why(path):
-            to_cog(self.mosaic(layer, cores, grid), path, layer.resampling)
+            to_cog(self.mosaic(layer, cores, grid), path, layer.resampling, layer.level)
             check_written(path, grid)
 
 
@@ -168,8 +172,10 @@ def _write_tiff(path: Path, layer: Layer, array: NDArray[Any]) -> None:
     profile = {
         "driver": "GTiff", "dtype": layer.dtype, "count": layer.bands, "nodata": layer.nodata,
         "height": array.shape[1], "width": array.shape[2], "tiled": True, "blockxsize": 512,
-        "blockysize": 512, "compress": "deflate", "zlevel": 1, "BIGTIFF": "IF_SAFER",
+        "blockysize": 512, "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
+    if layer.level != 1:
+        profile |= {"compress": "deflate", "zlevel": 1}
     with rasterio.open(path, "w", **profile) as dataset:
         dataset.write(array.astype(layer.dtype, copy=False))
     with open_quietly(str(path)) as dataset:  # a full disk can show only after closing

@@ -33,6 +33,7 @@ def cog_writer(
     resampling: str = "mode",
     colours: Colours | None = None,
     names: Sequence[str] = (),
+    level: int | None = None,
 ) -> Iterator[Callable[[Window, NDArray[Any]], None]]:
     """Give a function that writes a window; on leaving, the file is a COG.
 
@@ -51,6 +52,8 @@ def cog_writer(
         Colour table.
     names : sequence of str
         Band descriptions.
+    level : int, optional
+        How hard it is compressed, 1-9; GDAL's own if it is not said.
 
     Yields
     ------
@@ -69,7 +72,7 @@ def cog_writer(
         ) as write:
             yield write
         with saying_why(path):
-            to_cog(blocks, path, resampling)
+            to_cog(blocks, path, resampling, level)
             check_written(path, grid)
     finally:
         blocks.unlink(missing_ok=True)
@@ -148,19 +151,21 @@ def _window_writer(dataset: Any) -> Callable[[Window, NDArray[Any]], None]:
     return write
 
 
-def to_cog(blocks: Path, path: Path, resampling: str) -> None:
+def to_cog(blocks: Path, path: Path, resampling: str, level: int | None = None) -> None:
     """Copy a raster as a Cloud-Optimised GeoTIFF with overviews, in bounded memory."""
     import rasterio
     import rasterio.shutil
 
-    predictor = "YES" if resampling == "average" else "NO"
+    how = {"predictor": "YES" if resampling == "average" else "NO"}
+    if level is not None:
+        how["level"] = str(level)
     with rasterio.Env(
         GDAL_TIFF_INTERNAL_MASK=True, GDAL_NUM_THREADS=os.cpu_count() or 1,
         GDAL_CACHEMAX=CACHE_BYTES,
     ):  # fmt: skip
         rasterio.shutil.copy(
-            blocks, path, driver="COG", compress="DEFLATE", predictor=predictor, blocksize=512,
-            overview_resampling=resampling, BIGTIFF="IF_SAFER",
+            blocks, path, driver="COG", compress="DEFLATE", blocksize=512,
+            overview_resampling=resampling, BIGTIFF="IF_SAFER", **how,
         )  # fmt: skip
 
 
