@@ -1,11 +1,10 @@
 """Draw and print the paper's experiment from a finished `outcrop compare --preset nagar2024`.
 
-    python benchmarks/nagar_figure.py OUT figure.png
+    python benchmarks/nagar_figure.py OUT figure.png grounds.png
 
 OUT is the folder of the comparison. A dot is a seed: one-to-one accuracy with as many units as
-there are rocks, on all pixels. Differences of the paper's claims come with 95% intervals from
-blocks of the scenes drawn anew (`outcrop.comparison.intervals`), the same for all methods: blocks
-of a scene, or of a ground as all three sensors see it.
+there are rocks, on all pixels. The second picture shows the grounds: bands near 2.2, 0.83 and
+0.56 um as red, green and blue, and the rocks.
 """
 
 from __future__ import annotations
@@ -18,6 +17,14 @@ from collections import defaultdict
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
+import rasterio
+from PIL import Image
+
+from outcrop.comparison.preset import GROUNDS, SENSORS
+from outcrop.comparison.scenes import SCENES
+from outcrop.sensors import get_sensor
+from sheet import false_colour
 
 Found = dict[str, dict[str, list[float]]]
 
@@ -71,12 +78,39 @@ def figure(found: Found, path: str) -> None:
     shown.savefig(path)
 
 
-def main(folder: str, path: str) -> None:
-    """Print Markdown tables and write the picture."""
+def grounds(folder: Path, path: str) -> None:
+    """Draw each ground as its sensors see it, beside its rocks."""
+    from matplotlib import pyplot
+
+    names = [ground.name for ground in GROUNDS if (folder / f"{ground.name}.json").is_file()]
+    shown, axes = pyplot.subplots(
+        len(names), len(SENSORS) + 1, figsize=(11, 3 * len(names)), dpi=75, squeeze=False
+    )
+    for row, name in zip(axes, names, strict=True):
+        for axis, sensor in zip(row, SENSORS, strict=False):
+            with rasterio.open(folder / f"{name}-{sensor}" / "scene.tif") as source:
+                cube = source.read()
+            bands = get_sensor(sensor).default_bands
+            axis.imshow(false_colour(cube, [b.wavelength_um for b in bands]))
+            axis.set_title(f"{name}: {sensor}, {SENSORS[sensor]:.0f} m", fontsize=9)
+        with rasterio.open(folder / f"{name}-sentinel2" / "truth.tif") as source:
+            row[-1].imshow(source.read(1), cmap="tab10", interpolation="nearest", vmin=1, vmax=10)
+        row[-1].set_title("rocks", fontsize=9)
+    for axis in axes.ravel():
+        axis.set(xticks=[], yticks=[])
+    shown.tight_layout(pad=0.4)
+    shown.canvas.draw()
+    pixels = np.asarray(shown.canvas.buffer_rgba())[..., :3]
+    Image.fromarray(pixels).quantize(160).save(path)  # a palette makes a file of a third the size
+
+
+def main(folder: str, path: str, sheet: str) -> None:
+    """Print Markdown tables and write the pictures."""
     facts = json.loads((Path(folder) / "comparison.json").read_text("utf-8"))
     found = accuracies(Path(folder))
     table(found, {row["contender"]: row for row in facts["ranked"]})
     figure(found, path)
+    grounds(Path(folder) / SCENES, sheet)
 
 
 if __name__ == "__main__":

@@ -185,4 +185,4 @@ def _means(plane: NDArray[np.float32], step: int) -> Field:
 def _commonest(labels: NDArray[np.intp], count: int, step: int) -> NDArray[np.uint8]:
     """Return the unit, from 1, that is the commonest in each square of pixels."""
     shares = np.stack([_means((labels == u).astype(np.float32), step) for u in range(count)])
-    return (shares.argmax(axis=0) + 1).astype(np.uint8)
+    return np.asarray(shares.argmax(axis=0) + 1, dtype=np.uint8)
