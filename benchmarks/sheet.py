@@ -22,8 +22,13 @@ COMPOSITE = (2.2, 0.83, 0.56)
 
 def composite(scene: SimulatedScene) -> np.ndarray:
     """Return a false colour image, shape (y, x, 3), 0-1."""
-    wavelengths = np.array([band.wavelength_um for band in scene.bands])
-    planes = [scene.reflectance[np.abs(wavelengths - um).argmin()] for um in COMPOSITE]
+    return false_colour(scene.reflectance, [band.wavelength_um for band in scene.bands])
+
+
+def false_colour(cube: np.ndarray, wavelengths: list[float]) -> np.ndarray:
+    """Stretch three of the bands, shape (band, y, x)."""
+    there = np.array(wavelengths)
+    planes = [cube[np.abs(there - um).argmin()] for um in COMPOSITE]
     ends = [np.percentile(plane, (1, 99)) for plane in planes]
     scaled = [(p - low) / (high - low) for p, (low, high) in zip(planes, ends, strict=True)]
     return np.clip(np.dstack(scaled), 0, 1)

@@ -72,6 +72,10 @@ def compare(
     geology: Annotated[
         Path | None, typer.Option("--geology", help="Raster of rock units, for the preset.")
     ] = None,
+    relief: Annotated[
+        Path | None,
+        typer.Option("--relief", help="Elevation model, for the preset; made up unless given."),
+    ] = None,
     pixels: Annotated[
         int, typer.Option("--pixels", help="Most pixels of a scene of the preset.")
     ] = 250_000,
@@ -113,7 +117,7 @@ def compare(
             raise InputError(
                 f"--preset {preset} makes its own scenes; leave out SCENE, --reference"
             )
-        subjects = preset_scenes(geology, pixels=pixels)
+        subjects = preset_scenes(geology, relief=relief, pixels=pixels)
         contenders = preset_contenders(codes=codes)
     else:
         options = Input(**input_of(reading))

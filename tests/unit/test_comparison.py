@@ -4,10 +4,12 @@ import csv
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import geopandas
 import numpy as np
 import pytest
+import rasterio
 from shapely.geometry import box
 
 from outcrop.__main__ import main
@@ -155,19 +157,19 @@ def test_what_cannot_be_compared_leaves_nothing(ground, tmp_path, reference, set
 
 
 def test_classes_may_be_values_of_several_rasters(ground, tmp_path):
-    from outcrop.comparison.comparing import _read
+    from outcrop.comparison.grounds import read_ground
 
     (tmp_path / "references").mkdir()
     here = f"{ground}/truth.tif"
     scene = Scene("s", (str(ground / "scene.tif"),), f"left={here}[1],right={here}[3]")
-    truth = _read(scene, QUICK, tmp_path).truth
+    truth = read_ground(scene, QUICK, tmp_path).truth
     assert truth.classes == ("left", "right")
     assert (truth.codes[:, 0] == 1).all()
     assert (truth.codes[:, 40] == 0).all()
     assert (truth.codes[:, -1] == 2).all()
     wrong = Scene("s", scene.paths, f"left={here}[9]")
     with pytest.raises(ReferenceMapError, match="has the value 9 nowhere"):
-        _read(wrong, QUICK, tmp_path)
+        read_ground(wrong, QUICK, tmp_path)
 
 
 def test_recipes_are_found_by_name_file_and_reducer(tmp_path):
@@ -204,24 +206,45 @@ def test_the_preset_has_one_filter_in_pixels_and_one_on_the_ground():
     assert by_name["nagar2024:pca, 7 px"].on(10.0).refine[0].params["size"] == 7
 
 
-def test_the_preset_sees_one_ground_with_three_sensors(tmp_path):
+def test_the_preset_sees_two_grounds_with_three_sensors_each(tmp_path):
     rock = np.zeros((400, 500), np.uint8)
-    rock[100:160, 200:260] = np.kron(np.arange(16).reshape(4, 4) % 5, np.ones((15, 15))) + 1
-    path = write(tmp_path / "rock.tif", rock, pixel=15.0)
-    from pathlib import Path
+    patch = np.kron(np.arange(16).reshape(4, 4) % 5, np.ones((15, 15))) + 1
+    rock[100:160, 200:260] = patch
+    rock[300:340, 40:100] = patch[:40]
+    geology = Path(write(tmp_path / "rock.tif", rock, pixel=15.0))
+    heights = np.add.outer(np.arange(80.0), 3 * np.arange(90.0)).astype(np.float32)
+    relief = Path(write(tmp_path / "dem.tif", heights, pixel=90.0))
 
-    make = preset_scenes(Path(path), pixels=12_000)
+    make = preset_scenes(geology, relief=relief, pixels=12_000)
     scenes = make(tmp_path)
-    assert [s.name for s in scenes] == ["landsat8, 30 m", "aster, 15 m", "sentinel2, 10 m"]
+    assert [s.name for s in scenes] == [
+        f"{ground}, {sensor}"
+        for ground in ("bare", "scrub")
+        for sensor in ("landsat8, 30 m", "aster, 15 m", "sentinel2, 10 m")
+    ]
     row, column, side, _ = scenes[0].origin["window"]
     assert 90 <= row <= 120
     assert 190 <= column <= 220
     assert side == 73
-    before = (tmp_path / "scenes" / "aster" / "scene.tif").stat().st_mtime_ns
+    assert scenes[3].origin["window"][0] >= 240
+
+    truths = []
+    for scene in scenes[:3]:
+        with rasterio.open(scene.reference) as truth, rasterio.open(scene.paths[0]) as cube:
+            assert truth.bounds == cube.bounds
+            truths.append((truth.bounds, truth.read(1)))
+    assert len({bounds for bounds, _ in truths}) == 1
+    landsat, _, sentinel = (t for _, t in truths)
+    # The middle of a pixel of Landsat lies in a pixel of Sentinel-2, of the same unit but at edges.
+    assert (sentinel[1::3, 1::3] == landsat).mean() > 0.9
+
+    before = (tmp_path / "scenes" / "bare-aster" / "scene.tif").stat().st_mtime_ns
     assert [s.origin for s in make(tmp_path)] == [s.origin for s in scenes]
-    assert (tmp_path / "scenes" / "aster" / "scene.tif").stat().st_mtime_ns == before
+    assert (tmp_path / "scenes" / "bare-aster" / "scene.tif").stat().st_mtime_ns == before
     with pytest.raises(InputError, match="--pixels 5000000"):
-        preset_scenes(Path(path), pixels=5_000_000)
+        preset_scenes(geology, pixels=5_000_000)
+    with pytest.raises(InputError, match="is smaller than"):
+        preset_scenes(geology, relief=geology, pixels=250_000)(tmp_path / "more")
 
 
 @pytest.mark.parametrize(("command", "message"), [
@@ -232,6 +255,7 @@ def test_the_preset_sees_one_ground_with_three_sensors(tmp_path):
     ("compare -o out --preset nagar", "did you mean 'nagar2024'"),
     ("compare -o out --preset nagar2024", "give --geology RASTER"),
     ("compare -o out --preset nagar2024 --geology nope.tif", "no such file"),
+    ("compare -o out --preset nagar2024 --geology truth.tif --relief nope.tif", "of elevations"),
     ("compare scene.tif -o new --reference truth.tif --numbers 1.5,many", "'many' is neither"),
     ("sample nope.tif -o points", "does not exist"),
     ("sample truth.tif -o points --n 1", "each needs two points"),

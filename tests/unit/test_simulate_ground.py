@@ -15,6 +15,8 @@ from outcrop.simulate.detector import detect, noise_at, sunlight
 from outcrop.simulate.ground import RELIEF, simulate_ground
 from outcrop.simulate.law import Law, UnitLaw, read_law
 from outcrop.simulate.light import cast_shadow, haze, light_by_band
+from outcrop.simulate.views import simulate_views
+from rasters import write
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("OUTCROP_DATA", ROOT.parent / "shared" / "data"))
@@ -72,6 +74,31 @@ def test_labels_leave_ground_out(law: Law) -> None:
 def test_a_scene_that_reaches_beyond_the_relief_is_refused(law: Law) -> None:
     with pytest.raises(InputError, match="reach beyond"):
         simulate_ground(dataclasses.replace(law, dem=(450, 450)), DATA)
+
+
+def test_sensors_see_the_same_ground(law: Law, tmp_path: Path) -> None:
+    codes = np.kron(np.array([[0, 1], [16, 0]], np.uint8), np.ones((30, 30), np.uint8))
+    geology = Path(write(tmp_path / "rock.tif", codes, pixel=15.0))
+    window = (0, 0, 60, 60)
+    views = simulate_views(law, geology, window, {"landsat8": 30.0, "sentinel2": 10.0})
+    landsat, sentinel = views["landsat8"], views["sentinel2"]
+    assert landsat.unit_names == sentinel.unit_names
+    # The law has three units: code 16 is the second, as code 1 is, and takes the next one free.
+    assert landsat.unit_names == ("sandstone", "basalt", "sand")
+    coarse = sentinel.reflectance[2].reshape(30, 3, 30, 3).mean(axis=(1, 3))
+    assert np.corrcoef(coarse.ravel(), landsat.reflectance[2].ravel())[0, 1] > 0.95
+    np.testing.assert_allclose(
+        sentinel.elevation.reshape(30, 3, 30, 3).mean(axis=(1, 3)), landsat.elevation, rtol=1e-4
+    )
+    assert (sentinel.truth[1::3, 1::3] == landsat.truth).all()
+    assert landsat.transform == (30.0, 0.0, 600000.0, 0.0, -30.0, 6600000.0)
+    again = simulate_views(
+        law, geology, window, {"landsat8": 30.0, "sentinel2": 10.0}, realisation=1
+    )
+    np.testing.assert_array_equal(again["landsat8"].truth, landsat.truth)
+    assert not np.allclose(again["landsat8"].reflectance, landsat.reflectance, atol=0.01)
+    with pytest.raises(InputError, match="a multiple"):
+        simulate_views(law, geology, window, {"landsat8": 28.0})
 
 
 def test_missing_relief_is_named(law: Law, tmp_path: Path) -> None:

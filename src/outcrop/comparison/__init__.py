@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from outcrop.comparison.comparing import Comparison, Settings, compare
+from outcrop.comparison.comparing import Comparison, compare
 from outcrop.comparison.contenders import Contender, code_contenders, find_recipes
 from outcrop.comparison.scenes import Scene
+from outcrop.comparison.settings import Settings
 
 __all__ = [
     "Comparison",

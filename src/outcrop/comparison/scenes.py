@@ -20,6 +20,9 @@ from outcrop.evaluation.scores import Label
 from outcrop.resuming import fingerprint
 from outcrop.source import Source
 
+#: Folder of scenes that a comparison made itself.
+SCENES = "scenes"
+
 _PART = re.compile(r"(?P<name>[^=]+)=(?P<path>.+)\[(?P<value>[^\]]+)\]")
 
 

@@ -14,7 +14,7 @@ from outcrop.simulate.detector import detect
 from outcrop.simulate.geology import GeologicalMap, Labels, bed_texture, generate_map, province
 from outcrop.simulate.law import Law
 from outcrop.simulate.light import haze, light_by_band, real_relief
-from outcrop.simulate.maps import chart_of_codes, read_units
+from outcrop.simulate.maps import chart_of_codes, common_units, read_units
 from outcrop.simulate.observe import grow
 from outcrop.simulate.scene import SimulatedScene
 from outcrop.simulate.spectra import band_reflectance
@@ -106,11 +106,7 @@ def real_codes(law: Law, data: Path) -> Labels:
     """Return the codes of a window of the real map; what is rarer than 1% joins its neighbours."""
     row, column, step = law.window or (0, 0, 1)
     side = (law.shape[0] * step, law.shape[1] * step)
-    codes = read_units(data / GEOLOGY, step * _MAP_PIXEL_M, (row, column, *side)).codes
-    values, counts = np.unique(codes, return_counts=True)
-    rare = np.isin(codes, values[counts < 0.01 * codes.size])
-    near = ndimage.distance_transform_edt(rare, return_distances=False, return_indices=True)
-    return np.asarray(codes[tuple(near)], dtype=np.intp)
+    return common_units(read_units(data / GEOLOGY, step * _MAP_PIXEL_M, (row, column, *side)).codes)
 
 
 def _see(

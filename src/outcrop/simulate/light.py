@@ -77,6 +77,39 @@ def real_relief(
     return np.asarray(relief + np.float32(roughness_m) * fine, dtype=np.float32)
 
 
+def relief_between(
+    path: str | PathLike[str],
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    pixel_size: float,
+    place: tuple[float, float],
+    roughness_m: float,
+) -> Field:
+    """Read relief as `real_relief` does, from where ``place`` says: 0-1 of the room there is.
+
+    Raises
+    ------
+    InputError
+        As `real_relief` does, and if the elevation model is smaller than the scene.
+    """
+    try:
+        with rasterio.open(path) as source:
+            size, steps = source.shape, _steps(source)
+    except RasterioError as error:
+        raise InputError(f"{str(path)!r} cannot be read as a raster: {error}") from error
+    room = [
+        n - 2 - many * pixel_size / metres
+        for n, many, metres in zip(size, shape, steps, strict=True)
+    ]
+    if min(room) < 0:
+        raise InputError(
+            f"{str(path)!r} is smaller than the {shape[0] * pixel_size / 1000:.1f} km of the "
+            "scene; give another elevation model, or fewer pixels"
+        )
+    corner = (int(place[0] * room[0]), int(place[1] * room[1]))
+    return real_relief(path, rng, shape, pixel_size, corner, roughness_m)
+
+
 def _steps(source: rasterio.DatasetReader) -> tuple[float, float]:
     """Return the metres between the rows and between the columns of a raster."""
     right, down = source.res

@@ -116,6 +116,24 @@ def _read(
     return UnitRaster(codes, nodata, place, crs)
 
 
+def common_units(codes: NDArray[np.integer], least: float = 0.01) -> Labels:
+    """Give units that are rarer than a share of the map to their neighbours.
+
+    Parameters
+    ----------
+    codes : array of integers, shape (y, x)
+    least : float
+
+    Returns
+    -------
+    array of int, shape (y, x)
+    """
+    values, counts = np.unique(codes, return_counts=True)
+    rare = np.isin(codes, values[counts < least * codes.size])
+    near = ndimage.distance_transform_edt(rare, return_distances=False, return_indices=True)
+    return np.asarray(codes[tuple(near)], dtype=np.intp)
+
+
 def chart_of_codes(
     rng: np.random.Generator,
     geology: NDArray[np.integer],
