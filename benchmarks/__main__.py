@@ -24,6 +24,7 @@ BENCHMARKS = {
     "memory": "Memory and time by size",
     "workers": "Worker processes",
     "gpu": "A GPU over the CPU",
+    "batches": "Batches that grow",
     "tiles": "Tiles of the workbench",
     "sample": "The size of the sample",
 }

@@ -194,10 +194,10 @@ def test_flat_weights_of_torch_layers_are_those_of_numpy():
     np.testing.assert_allclose(Dense([6] * 6, names)(rows, flatten(layers)), expected, atol=1e-6)
 
 
-def run(network, rows, held_out, *, epochs=50, rate=1e-2, patience=3):
+def run(network, rows, held_out, *, epochs=50, rate=1e-2, patience=3, largest=16):
     return train(
         network, rows, held_out, lambda batch: batch, torch.Generator().manual_seed(0),
-        Training(batch_size=16, learning_rate=rate, patience=patience), epochs=epochs, stage="s",
+        Training(16, largest, learning_rate=rate, patience=patience), epochs=epochs, stage="s",
     )  # fmt: skip
 
 
@@ -215,6 +215,21 @@ def test_training_stops_early_and_keeps_the_best(monkeypatch):
     assert [entry["held_out"] for entry in history] == errors[:5]
     assert torch.equal(network.weight, weights[2])
     assert not torch.equal(weights[2], weights[4])
+
+
+def test_batches_grow_where_nothing_gets_better(monkeypatch):
+    network = Layer(3, 3, "linear", np.random.default_rng(0))
+    errors, sizes = iter([3.0, 3.0, 2.0, 2.5, 2.5, 2.5, 1.0]), []
+
+    def epoch(network, rows, corrupt, generator, size, optimizer):
+        sizes.append(size)
+        return 0.0
+
+    monkeypatch.setattr("outcrop.nn.train._epoch", epoch)
+    monkeypatch.setattr("outcrop.nn.train._error", lambda network, rows: next(errors))
+    run(network, torch.tensor(some_rows(64, 3)), torch.zeros((5, 3)), patience=2, largest=48)
+    # Doubled once, then to the largest; two epochs with that without a better loss are the end.
+    assert sizes == [16, 16, 32, 32, 48, 48]
 
 
 def test_held_out_error_is_the_mean_square():
@@ -258,8 +273,8 @@ def test_greedy_trains_layer_by_layer_and_then_the_whole(monkeypatch):
     monkeypatch.setattr(greedy, "train", watched)
     weights, _ = greedy.train_encoder(
         some_rows(200), (6, 5, 4, 2), "tanh", np.random.default_rng(0), noise=0.1, masking=0.0,
-        pretrain_epochs=7, epochs=9, batch_size=32, learning_rate=1e-3, held_out=0.1, patience=3,
-        device="cpu",
+        pretrain_epochs=7, epochs=9, batch_size=32, largest_batch=64, learning_rate=1e-3,
+        held_out=0.1, patience=3, device="cpu",
     )  # fmt: skip
     assert trained == [
         ("layer 1", 7, 180, 20, [(6, 5), (5, 6)], ["Tanh", "Identity"]),

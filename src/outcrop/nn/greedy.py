@@ -26,6 +26,7 @@ def train_encoder(
     pretrain_epochs: int,
     epochs: int,
     batch_size: int,
+    largest_batch: int,
     learning_rate: float,
     held_out: float,
     patience: int,
@@ -54,7 +55,7 @@ def train_encoder(
         Part of the inputs set to zero.
     pretrain_epochs, epochs : int
         The most epochs for each layer, and for the whole.
-    batch_size, learning_rate, patience
+    batch_size, largest_batch, learning_rate, patience
         See `train.Training`.
     held_out : float
         Part of the rows to judge on, for early stopping.
@@ -71,7 +72,7 @@ def train_encoder(
     where = resolve_device(device)
     order = torch.Generator().manual_seed(int(rng.integers(2**63)))
     draws = torch.Generator(where).manual_seed(int(rng.integers(2**63)))
-    how = Training(batch_size, learning_rate, patience)
+    how = Training(batch_size, largest_batch, learning_rate, patience)
     held = rng.permutation(len(rows)) < int(held_out * len(rows))
     seen, judged = (torch.tensor(rows[mask], device=where) for mask in (~held, held))
 

@@ -12,6 +12,9 @@ import torch
 from outcrop.engine import threads_allowed
 from outcrop.errors import InputError
 
+#: Part of the held-out loss that an epoch must gain for batches to stay as they are.
+GAIN = 0.005
+
 Corruption = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -23,6 +26,10 @@ class Training:
     ----------
     batch_size : int
         Rows a step; the last batch of an epoch may be smaller.
+    largest_batch : int
+        After an epoch that brings the loss on the held-out rows down by less than `GAIN` of it
+        the batch is doubled, until it is so large; only then is patience called for. It does
+        what a smaller learning rate would, in fewer steps (Smith et al. 2018).
     learning_rate : float
         Of Adam (Kingma & Ba 2015).
     patience : int
@@ -30,6 +37,7 @@ class Training:
     """
 
     batch_size: int
+    largest_batch: int
     learning_rate: float
     patience: int
 
@@ -108,14 +116,19 @@ def train(
         network.parameters(), how.learning_rate, fused=rows.device.type != "mps"
     )
     history: list[dict[str, Any]] = []
-    best, best_epoch, kept = float("inf"), 0, _copy(network)
+    best, since, size, kept = float("inf"), 0, how.batch_size, _copy(network)
     for epoch in range(1, epochs + 1):
-        loss = _epoch(network, rows, corrupt, generator, how.batch_size, optimizer)
+        loss = _epoch(network, rows, corrupt, generator, size, optimizer)
         judged = _error(network, held_out) if len(held_out) else None
         history.append({"stage": stage, "epoch": epoch, "loss": loss, "held_out": judged})
+        stalls = judged is not None and judged > (1 - GAIN) * best
         if judged is None or judged < best:
-            best, best_epoch, kept = judged or best, epoch, _copy(network)
-        if epoch - best_epoch >= how.patience:
+            best, since, kept = judged or best, 0, _copy(network)
+        elif size == how.largest_batch:
+            since += 1
+        if stalls:
+            size = min(2 * size, how.largest_batch)
+        if since >= how.patience:
             break
     network.load_state_dict(kept)
     return history

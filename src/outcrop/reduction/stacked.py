@@ -68,6 +68,9 @@ class StackedAutoencoder(NetworkReducer):
         The most epochs for each layer, and for the whole.
     batch_size : int, default 1024
         Rows a step.
+    largest_batch : int or None
+        The batch is doubled, up to so many rows, whenever held-out rows are restored hardly
+        better; None leaves it as it is.
     learning_rate : float, default 2e-3
         Of Adam.
     held_out : float, default 0.1
@@ -108,6 +111,7 @@ class StackedAutoencoder(NetworkReducer):
         pretrain_epochs: int = 5,
         epochs: int = 30,
         batch_size: int = 1024,
+        largest_batch: int | None = None,
         learning_rate: float = 2e-3,
         held_out: float = 0.1,
         patience: int = 3,
@@ -124,6 +128,7 @@ class StackedAutoencoder(NetworkReducer):
         self.pretrain_epochs = pretrain_epochs
         self.epochs = epochs
         self.batch_size = batch_size
+        self.largest_batch = largest_batch
         self.learning_rate = learning_rate
         self.held_out = held_out
         self.patience = patience
@@ -159,6 +164,7 @@ class StackedAutoencoder(NetworkReducer):
             pretrain_epochs=self.pretrain_epochs,
             epochs=self.epochs,
             batch_size=self.batch_size,
+            largest_batch=self.largest_batch or self.batch_size,
             learning_rate=self.learning_rate,
             held_out=self.held_out,
             patience=self.patience,
@@ -173,6 +179,11 @@ class StackedAutoencoder(NetworkReducer):
             raise InputError(
                 f"layers are {self.layers} with a code of {self.n_components}; "
                 "each must have at least one unit"
+            )
+        if self.largest_batch is not None and self.largest_batch < self.batch_size:
+            raise InputError(
+                f"largest_batch is {self.largest_batch} and batch_size {self.batch_size}; it must "
+                "be as large, or None for batches that do not grow"
             )
         for name in ("masking", "held_out"):
             if not 0 <= getattr(self, name) < 1:
