@@ -12,6 +12,8 @@ export interface Looks {
 }
 
 const THUMB = 28;
+/** Around a map that is shown whole. */
+const PADDING = 12;
 const BASEMAP_FAILED = "The basemap’s server does not answer, or does not let other pages show its tiles (it must send Access-Control-Allow-Origin)";
 
 export class View {
@@ -57,7 +59,7 @@ export class View {
     this.slider.setAttribute("aria-label", `Swipe between imagery and units of ${run.title}`);
     const common = {
       bounds: run.bounds,
-      fitBoundsOptions: { padding: 12 },
+      fitBoundsOptions: { padding: PADDING },
       attributionControl: false as const,
       renderWorldCopies: false,
       maxZoom: Math.min(run.max_zoom + 5, 24),
@@ -99,7 +101,8 @@ export class View {
     this.map.on("move", () => this.follow());
     this.map.on("resize", () => {
       this.below.resize();
-      if (this.fitted === this.camera()) this.fit();
+      const { clientWidth, clientHeight } = this.element;
+      if (this.fitted === this.camera() && Math.min(clientWidth, clientHeight) > 4 * PADDING) this.fit();
       this.follow();
     });
     this.map.on("click", (event) => {
@@ -125,7 +128,7 @@ export class View {
 
   /** Show all of the map in the room that there is, also when that changes. */
   fit(): void {
-    this.map.fitBounds(this.run.bounds, { padding: 12, animate: false });
+    this.map.fitBounds(this.run.bounds, { padding: PADDING, animate: false });
     this.fitted = this.camera();
   }
 

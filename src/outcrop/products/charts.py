@@ -71,7 +71,7 @@ def unit_chart(legend: Legend, unit: Unit) -> str:
     means = np.array([_ordered(u.mean, order) for u in shown])
     spreads = np.array([_ordered(u.sd, order) if u.sd else np.zeros(len(order)) for u in shown])
     ends = np.concatenate([means - spreads, means + spreads])
-    plot = Plot(300, 150, _range(x, 0.01), _range(ends), (44, 8, 8, 22), 11)
+    plot = Plot(200, 120, _range(x, 0.01), _range(ends), (38, 8, 8, 22), 11)
     plot.axes(name, "", few=True)
     mean = _ordered(unit.mean, order)
     sd = _ordered(unit.sd, order) if unit.sd else np.zeros(len(order))

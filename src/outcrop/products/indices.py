@@ -16,8 +16,8 @@ from outcrop.unitstats import UnitSums
 
 #: Why the cover of dry plants is not told from broad bands.
 NOT_DRY = (
-    "not from these bands: dry plants are told by the absorption of cellulose at 2.1 um, which "
-    "needs narrow bands at 2.02, 2.10 and 2.20 um; in one broad band they look like clay and "
+    "not from these bands: dry plants are told by the absorption of cellulose at 2.1 µm, which "
+    "needs narrow bands at 2.02, 2.10 and 2.20 µm; in one broad band they look like clay and "
     "carbonate"
 )
 

@@ -45,8 +45,10 @@ class Pictures:
 
     Parameters
     ----------
-    units, composite : bytes
-        PNG: the map, and the imagery of the same ground.
+    units : bytes
+        PNG: the map.
+    composite : bytes or None
+        PNG: the imagery of the same ground.
     decorrelation : bytes or None
         PNG: the same imagery, decorrelated.
     confidence : bytes or None
@@ -64,7 +66,7 @@ class Pictures:
     """
 
     units: bytes
-    composite: bytes
+    composite: bytes | None
     decorrelation: bytes | None = None
     confidence: bytes | None = None
     where: Mapping[int, bytes] = field(default_factory=dict)
@@ -133,7 +135,8 @@ def render(
         units=[{**_unit(u), "area_text": area_text(u.area, u.pixels),
                 "share_text": share_text(u.share)} for u in legend.units],
         quantity=" and ".join(sorted({_QUANTITY[b.quantity] for b in bands})),
-        images={"units": png_uri(pictures.units), "composite": png_uri(pictures.composite),
+        images={"units": png_uri(pictures.units),
+                "composite": pictures.composite and png_uri(pictures.composite),
                 "decorrelation": pictures.decorrelation and png_uri(pictures.decorrelation),
                 "confidence": pictures.confidence and png_uri(pictures.confidence)},
         numbers=[(str(p.number), 100 * (p.column + 0.5) / pictures.shape[1],

@@ -140,8 +140,9 @@ def light_facts(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
     )
     low, high = min(s["relief"][0] for s in scenes), max(s["relief"][1] for s in scenes)
     words = (
-        f"Corrected by {method} on {facts['dem']}, {'each scene' if scenes[1:] else ''} with the "
-        f"sun at {suns}. The heights under the scene run from {low:,.0f} to {high:,.0f} m."
+        f"Corrected by {method} on {Path(str(facts['dem'])).name}, "
+        f"{'each scene ' if scenes[1:] else ''}with the sun at {suns}. "
+        f"The heights under the scene run from {low:,.0f} to {high:,.0f} m."
     )
     rows = []
     for name, key, form in _LIGHT_SCORES:

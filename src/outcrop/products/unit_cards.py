@@ -12,6 +12,7 @@ from outcrop.indices import COVERS
 from outcrop.matching import words
 from outcrop.products.charts import unit_chart
 from outcrop.products.legend import MEAN_CONFIDENCE, Legend, Unit
+from outcrop.products.report_words import three_digits
 from outcrop.products.wording import share_text
 
 #: Units that get a card, the largest; all are in the legend.
@@ -122,7 +123,7 @@ def ratio_table(legend: Legend, facts: Mapping[str, Any]) -> dict[str, Any] | No
         rows.append((unit, [_cell(means.get(n), s) for n, s in zip(names, scene, strict=True)]))
     return {
         "names": [n.replace("_", " ") for n in names],
-        "scene": [f"{s['mean']:.3g}" for s in scene],
+        "scene": [three_digits(s["mean"]) for s in scene],
         "rows": rows,
     }
 
@@ -136,7 +137,7 @@ def _cell(mean: Mapping[str, float] | None, scene: Mapping[str, float]) -> tuple
     text = "#ffffff" if abs(part) > 0.55 else "#1c1b19"
     mark = "" if abs(part) < 0.5 else "▲" if part > 0 else "▼"
     style = f"background:#{colour};color:{text}"
-    return f"{mean['mean']:.3g}", style, mark
+    return three_digits(mean["mean"]), style, mark
 
 
 def _mixed(part: float) -> str:

@@ -107,7 +107,7 @@ def write_pictures(
     folder: Path,
     legend: Legend,
     grid: GeoBox,
-    composite: NDArray[np.float32],
+    composite: NDArray[np.float32] | None,
     shown: Sequence[int],
     metrics: Mapping[str, Any],
     recipe: Recipe,
@@ -122,7 +122,7 @@ def write_pictures(
     legend : Legend
     grid : GeoBox
         Of the whole map.
-    composite : ndarray of float32, shape (3, y, x)
+    composite : ndarray of float32, shape (3, y, x), or None
         The imagery at the resolution of the overview, NaN where there is no data.
     shown : sequence of int
         The three bands of the composite.
@@ -139,11 +139,12 @@ def write_pictures(
     # A page has no axes: what is stored from south to north is turned over.
     south_up = grid.crs is not None and grid.affine.e > 0
     upright = slice(None, None, -1) if south_up else slice(None)
-    decorrelated = imagery.decorrelation_stretch(composite)
+    seen = None if composite is None else figure.composite(composite)
+    decorrelated = None if composite is None else imagery.decorrelation_stretch(composite)
     shown_units = [unit.number for unit in unit_cards.shown_units(legend)]
     pictures = report.Pictures(
         units=_palette_png(labels[upright], _colours(legend)),
-        composite=_png(figure.composite(composite)[upright]),
+        composite=None if seen is None else _png(seen[upright]),
         decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
         confidence=_confidence_picture(folder, upright),
         where=imagery.thumbnails(labels[upright], shown_units),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from outcrop.confidence import NO_DATA, facts_of
 from outcrop.config import recipe_to_toml
 from outcrop.engine import TILE
-from outcrop.errors import InputError
+from outcrop.errors import InputError, OutcropError
 from outcrop.products.confidence import confidence_layer, write_confidence_styles
 from outcrop.products.edits import Edited
 from outcrop.products.figure import choose_composite
@@ -26,9 +27,11 @@ from outcrop.products.write import write_item, write_layers, write_pictures, wri
 from outcrop.publish import staged
 from outcrop.source import Window, open_quietly
 from outcrop.unitstats import count_values
-from outcrop.web.imagery import pixels_of
+from outcrop.web.imagery import open_scene_of, pixels_of
 from outcrop.web.measure import Labels
 from outcrop.web.runs import Run, open_runs
+
+log = logging.getLogger("outcrop")
 
 #: What is said of the map before it was edited, and no longer true of it.
 _OF_THE_MAP = ("confidence", "indices", "internal_scores", "selection")
@@ -193,13 +196,22 @@ def _still_true(matches: Mapping[str, Any], legend: Legend) -> dict[str, Any]:
     return {**matches, "units": {n: m for n, m in matches["units"].items() if n in same}}
 
 
-def composite_of(run: Run, shown: tuple[int, ...]) -> NDArray[np.float32]:
-    """Read three bands at the size of the report's map; NaN without imagery."""
+def composite_of(run: Run, shown: tuple[int, ...]) -> NDArray[np.float32] | None:
+    """Read three bands at the size of the report's map; None if there is no imagery any more."""
     rows, cols = run.grid.shape
     step = overview_step((rows, cols))
-    shape = (-(-rows // step), -(-cols // step))
-    if not run.image.is_file():
-        return np.full((3, *shape), np.nan, np.float32)
-    with pixels_of(run.image) as read:
-        image: NDArray[np.float32] = read(None, shape)[list(shown)].astype(np.float32)
-    return image
+    if run.image.is_file():
+        with pixels_of(run.image) as read:
+            image = read(None, (-(-rows // step), -(-cols // step)))
+        return image[list(shown)].astype(np.float32)  # type: ignore[no-any-return]
+    try:
+        source = open_scene_of(run)
+    except OutcropError as error:
+        log.warning("the report is without imagery: %s", error)
+        return None
+    height = max(TILE // step, 1) * step
+    strips = (
+        source.read(Window(row, 0, min(height, rows - row), cols))[list(shown), ::step, ::step]
+        for row in range(0, rows, height)
+    )
+    return np.concatenate(list(strips), axis=1)
