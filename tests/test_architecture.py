@@ -20,6 +20,7 @@ LAYERS = [
     {
         "sensors",
         "config",
+        "recipe_checks",
         "source",
         "mosaic",
         "quality",
@@ -56,7 +57,7 @@ LAYERS = [
     {"demo"},
     {"web"},
     {"cli_options", "cli_output", "cli_parsing", "cli_search"},
-    {"cli_compare"},
+    {"cli_compare", "cli_listing"},
     {"cli"},
     {"__main__"},
 ]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from outcrop.config import Input, Recipe, load_recipe, with_step
-from outcrop.config import check_recipe as _check
 from outcrop.errors import ARGUMENTS
 from outcrop.reasons import DEFAULT, NDVI, check_mask
+from outcrop.recipe_checks import check_recipe as _check
 from outcrop.source import Source
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from outcrop.cli_options import Cleaning, Fitting, Lighting, Making, Reading, Wo
 from outcrop.config import Recipe
 from outcrop.errors import OPTIONS, InputError, RecipeError, unknown_name
 from outcrop.reasons import check_mask
+from outcrop.recipe_checks import check_recipe
 
 HAZE = ("auto", "none", "dark-object")
 
@@ -42,7 +43,7 @@ def recipe_of(
         run=_over(recipe.run, {**_run_of(fitting, working), "block": making and making.block}),
         products=_over(recipe.products, _products_of(making)),
     )
-    config.check_recipe(changed, OPTIONS)
+    check_recipe(changed, OPTIONS)
     return changed
 
 

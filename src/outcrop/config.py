@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from outcrop import reasons
-from outcrop.errors import RecipeError, setting, unknown_name
-from outcrop.registry import Registry
-from outcrop.timespan import parse_timespan
+from outcrop.errors import RecipeError, unknown_name
+from outcrop.recipe_checks import check_recipe
 
 SCHEMA = 1
 DEFAULT_RECIPE = "default"
-Device = Literal["cpu", "cuda", "mps", "auto"]
-DEVICES: tuple[str, ...] = get_args(Device)
-#: Parameters of estimators that the run sets for all of them.
-OF_THE_RUN = ("random_state", "device")
 
 
 @dataclass(frozen=True)
@@ -148,7 +142,7 @@ class Run:
     fit_threads: int = 1
     threads: int = 0
     block: int = 1024
-    device: Device = "cpu"
+    device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
     like: str | None = None
 
 
@@ -265,125 +259,6 @@ def _refuse_unknown_keys(tables: Mapping[str, Any], origin: str) -> None:
             for name in value:
                 if name not in known:
                     raise RecipeError(f"{origin}: [{key}] " + unknown_name("key", name, known))
-
-
-def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
-    """Check what needs the tables: names of steps and of their parameters, and ranges.
-
-    Raises
-    ------
-    RecipeError
-        If a name is unknown or a number out of its range.
-    """
-    from outcrop.clustering import CLUSTERERS
-    from outcrop.features import TRANSFORMS
-    from outcrop.preprocess import SCALERS
-    from outcrop.reduction import REDUCERS
-    from outcrop.refinement import FILTERS
-    from outcrop.smoothing import SMOOTHERS
-
-    SCALERS.load(recipe.preprocess.scale)
-    reasons.check_mask(recipe.preprocess.mask, recipe.preprocess.ndvi, origin)
-    _check_light(recipe, origin)
-    TRANSFORMS.load(recipe.features.transform)
-    _check_indices(recipe, origin)
-    for table, step in (
-        (SMOOTHERS, recipe.smooth),
-        (REDUCERS, recipe.reducer),
-        (CLUSTERERS, recipe.clusterer),
-        *((FILTERS, s) for s in recipe.refine),
-    ):
-        _check_step(table, step, origin)
-    for step in recipe.refine:
-        FILTERS.load(step.name)(**step.params)  # they check what they are given
-    run = recipe.run
-    if run.device not in DEVICES:
-        said = unknown_name("device", run.device, DEVICES)
-        raise RecipeError(f"{setting(origin, 'run.device')}: {said}")
-    if run.sample != "all" and run.sample < 2:
-        said = setting(origin, "run.sample", run.sample)
-        raise RecipeError(f'{said}; it must be 2 or more, or "all"')
-    if run.block < 512 or run.block % 512:
-        said = setting(origin, "run.block", run.block)
-        raise RecipeError(f"{said}; it must be a multiple of 512")
-    if run.fit_threads < 1:
-        said = setting(origin, "run.fit_threads", run.fit_threads)
-        raise RecipeError(f"{said}; it must be 1 or more")
-    if run.threads < 0:
-        said = setting(origin, "run.threads", run.threads)
-        raise RecipeError(f"{said}; it must be 0 (one a core) or more")
-    if recipe.features.compress_above < 0 or recipe.features.compress_to < 1:
-        raise RecipeError(
-            f"{origin}: features.compress_above = {recipe.features.compress_above} must be 0 "
-            f"(never) or more and features.compress_to = {recipe.features.compress_to} 1 or more"
-        )
-    _check_products(recipe, origin)
-    if not 0 <= run.seed < 2**32:
-        said = setting(origin, "run.seed", run.seed)
-        raise RecipeError(f"{said}; it must be from 0 to {2**32 - 1}")
-
-
-def _check_products(recipe: Recipe, origin: str) -> None:
-    if recipe.products.datetime is not None:
-        parse_timespan(recipe.products.datetime)
-    if not 0 <= recipe.products.min_area < float("inf"):
-        raise RecipeError(
-            f"{setting(origin, 'products.min_area', recipe.products.min_area)}; it must be 0 (keep "
-            "everything) or more, in square metres, or in pixels without a CRS"
-        )
-    if not 0 <= recipe.products.simplify < float("inf"):
-        raise RecipeError(
-            f"{setting(origin, 'products.simplify', recipe.products.simplify)}; it must be 0 (keep "
-            "the outlines of the pixels) or more, in metres, or in pixels without a CRS"
-        )
-
-
-def _check_indices(recipe: Recipe, origin: str) -> None:
-    from outcrop.indices import ALL, INDICES
-
-    if not recipe.features.use:
-        said = setting(origin, "features.use")
-        raise RecipeError(f"{said} is empty; give bands, indices or both")
-    for key, names, other in (
-        ("features.use", recipe.features.use, "bands"),
-        ("products.indices", recipe.products.indices, ALL),
-    ):
-        for name in names:
-            if name not in (*INDICES, other):
-                said = unknown_name("index", name, (other, *INDICES))
-                raise RecipeError(f"{setting(origin, key)}: {said}")
-
-
-def _check_light(recipe: Recipe, origin: str) -> None:
-    from outcrop.relief import AUTO, CORRECTIONS
-
-    name = recipe.preprocess.illumination
-    if name not in (AUTO, *CORRECTIONS):
-        raise RecipeError(
-            f"{setting(origin, 'preprocess.illumination')}: "
-            + unknown_name(CORRECTIONS.kind, name, (AUTO, *CORRECTIONS))
-        )
-    azimuth, elevation = recipe.input.sun_azimuth, recipe.input.sun_elevation
-    if azimuth is not None and not -360 <= azimuth <= 360:
-        raise RecipeError(
-            f"{setting(origin, 'input.sun_azimuth', f'{azimuth:g}')}; it must be in degrees "
-            "clockwise from north, 0 to 360"
-        )
-    if elevation is not None and not 0 < elevation <= 90:
-        raise RecipeError(
-            f"{setting(origin, 'input.sun_elevation', f'{elevation:g}')}; it must be in degrees "
-            "above the horizon, more than 0 and at most 90"
-        )
-
-
-def _check_step(table: Registry, step: Step, origin: str) -> None:
-    parameters = inspect.signature(table.load(step.name)).parameters
-    known = [p for p in parameters if p not in OF_THE_RUN]
-    for name in step.params:
-        if name not in known:
-            raise RecipeError(
-                f"{origin}: [{table.kind}] {step.name}: " + unknown_name("parameter", name, known)
-            )
 
 
 def with_step(step: Step, name: str | None = None, **params: Any) -> Step:

@@ -15,6 +15,8 @@ from outcrop.warp import gcps_of, say_grid
 
 #: Valid pixels that the ranges of bands are taken from.
 PIXELS = 20_000
+#: More bands than these are not listed one by one.
+MOST_BANDS = 40
 #: What to do about a raster that does not say what its bands are.
 NO_WAVELENGTHS = (
     "the bands' wavelengths are not known, so neither are indices, colours and likenesses to "
@@ -65,20 +67,32 @@ class Description:
             f"  CRS       {self.crs or 'none'}",
             f"  sun       {suns or 'not in the metadata'}",
             f"  data      {self.coverage:.1%} of {self.looked_at} pixels looked at",
-            f"  {'band':14} {'um':>8} {'fwhm':>7} {'common name':12} {'quantity':12} "
-            f"{'1%':>10} {'median':>10} {'99%':>10}",
+            *_say_bands(self.bands),
         ]
-        for band in self.bands:
-            low, middle, high = band["percentiles"]
-            lines.append(
-                f"  {band['name']:14} {_or_dash(band['wavelength_um']):>8} "
-                f"{_or_dash(band['fwhm_um']):>7} {band['common_name'] or '-':12} "
-                f"{band['quantity']:12} {low:>10.5g} {middle:>10.5g} {high:>10.5g}"
-            )
         lines += _say_scenes(self.scenes, self.overlaps)
         if all(b["wavelength_um"] is None and b["quantity"] != "feature" for b in self.bands):
             lines.append(f"  note: {NO_WAVELENGTHS}")
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+def _say_bands(bands: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield a table; of a spectrometer's bands the first, the last and those with common names."""
+    many, last = len(bands) > MOST_BANDS, len(bands) - 1
+    shown = [b for i, b in enumerate(bands) if not many or i in (0, last) or b["common_name"]]
+    width = max(14, *(len(band["name"]) for band in shown))
+    yield (
+        f"  {'band':{width}} {'um':>8} {'fwhm':>9} {'common name':12} {'quantity':12} "
+        f"{'1%':>10} {'median':>10} {'99%':>10}"
+    )
+    for band in shown:
+        low, middle, high = band["percentiles"]
+        yield (
+            f"  {band['name']:{width}} {_or_dash(band['wavelength_um']):>8} "
+            f"{_or_dash(band['fwhm_um']):>9} {band['common_name'] or '-':12} "
+            f"{band['quantity']:12} {low:>10.5g} {middle:>10.5g} {high:>10.5g}"
+        )
+    if many:
+        yield f"  ({len(shown)} of {len(bands)} bands; --json tells all)"
 
 
 def _unit(crs: str | None) -> str:
@@ -92,7 +106,7 @@ def _unit(crs: str | None) -> str:
 
 
 def _or_dash(value: float | None) -> str:
-    return "-" if value is None else f"{value:g}"
+    return "-" if value is None else f"{value:.4g}"
 
 
 def describe(source: Source) -> Description:

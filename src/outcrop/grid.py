@@ -29,6 +29,18 @@ def gis_transform(grid: GeoBox) -> Affine:
     return grid.affine
 
 
+def first_pixel(grid: GeoBox) -> tuple[float, float]:
+    """Return column and row of a grid's corner in the scene without a CRS that it is a part of.
+
+    They are 0 where the grid's coordinates are no columns and rows, neither the scene's own nor
+    those that products are written in.
+    """
+    for affine in (grid.affine, Affine.scale(1, -1) * grid.affine):
+        if grid.crs is None and counts_pixels(affine) and min(affine.c, affine.f) >= 0:
+            return affine.c, affine.f
+    return 0.0, 0.0
+
+
 def turned(frame: Any, affine: Affine) -> bool:
     """Tell whether shapes lie upside down to a raster without a CRS, whose pixels they count.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from outcrop import __version__
 from outcrop.clustering import CLUSTERERS
 from outcrop.confidence import Confidence
-from outcrop.config import OF_THE_RUN, Recipe, Step, parse_recipe, recipe_to_toml
+from outcrop.config import Recipe, Step, parse_recipe, recipe_to_toml
 from outcrop.errors import InputError, ModelError, OutcropError, RecipeError, listed
 from outcrop.estimator import Estimator
 from outcrop.features.columns import Columns
@@ -31,6 +31,7 @@ from outcrop.products.legend import (
     order_units,
     unit_colours,
 )
+from outcrop.recipe_checks import OF_THE_RUN
 from outcrop.reduction import REDUCERS
 from outcrop.refinement import FILTERS
 from outcrop.registry import Registry

@@ -16,7 +16,7 @@ import numpy as np
 from outcrop import provenance
 from outcrop.applying import Applied, apply_model, observations
 from outcrop.confidence import confidence_notes, facts_of, source_of
-from outcrop.config import Input, Recipe, check_recipe, recipe_to_toml, with_step
+from outcrop.config import Input, Recipe, recipe_to_toml, with_step
 from outcrop.dates import date_facts, date_notes
 from outcrop.describing import reading_notes
 from outcrop.engine import Executor, limited_threads
@@ -38,6 +38,7 @@ from outcrop.products.legend import Legend, with_confidence
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import check_free, staged
 from outcrop.quality import Masks
+from outcrop.recipe_checks import check_recipe
 from outcrop.relief.fitting import without_relief
 from outcrop.result import Result
 from outcrop.resuming import Journal, is_resumable, request

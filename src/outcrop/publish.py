@@ -69,8 +69,8 @@ def staged(
     Raises
     ------
     OutputError
-        If ``out`` exists and may not be replaced, its place cannot be written to, or another
-        run writes there.
+        If ``out`` is no empty folder and may not be replaced, its place cannot be written to, or
+        another run writes there.
     """
     out = Path(os.path.realpath(out))
     check_free(out, kind=kind, overwrite=overwrite)
@@ -106,14 +106,14 @@ def check_free(out: Path, *, kind: str = "run", overwrite: bool) -> None:
         exists = out.exists()
     except OSError as error:
         raise OutputError(f"{out} cannot be used ({_reason(error)}); choose another") from None
-    if not exists:
+    if not exists or inside == []:
         return
     if not overwrite:
         raise OutputError(f"{out} exists already; choose another folder or add --overwrite")
     if inside is None:
         raise OutputError(f"{out} is a file; choose another name for the folder")
     mark, text, others = KINDS[kind]
-    if inside and not _holds(out / mark, text):
+    if not _holds(out / mark, text):
         raise OutputError(
             f"{out} was not written by Outcrop (no {mark} of its in it), so --overwrite leaves "
             "it alone; choose another folder"

@@ -1,9 +1,11 @@
+import re
 import shutil
 
 import numpy as np
 import pytest
 import rasterio
 
+from outcrop.__main__ import main
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.opening import open_source
@@ -179,3 +181,13 @@ def test_real_cubes(data):
     assert gamsberg.grid.shape == (25, 10)
     assert len(gamsberg.bands) == 159
     assert gamsberg.bands[0].name == "Resize (Band 1:resampled_clipped_2013317)"
+
+
+def test_info_lists_the_bands_of_a_spectrometer_that_have_a_name(tmp_path, capsys):
+    scene = cube(tmp_path / "c", f"wavelength units = Nanometers\nwavelength = {{{NM}}}")
+    assert main(["info", str(scene)]) == 0
+    said = capsys.readouterr().out
+    rows = [line.split() for line in said.splitlines() if " unknown " in line]
+    names = [words[words.index("unknown") - 1] for words in rows if "note:" not in words]
+    assert names == ["-", "blue", "green", "red", "nir", "swir16", "swir22", "-"]
+    assert re.search(r"\(8 of 5\d bands; --json tells all\)", said)

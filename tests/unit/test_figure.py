@@ -82,6 +82,12 @@ def test_without_crs_there_are_rows_and_columns_only():
         axes = map_figure(labels_of(5), legend_of(5), grid=local, step=step).axes[0]
         assert axes.get_xlim() == (0, 800)
         assert axes.get_ylim() == (600, 0)
+    # A part of a scene without a CRS keeps the scene's columns and rows, as read and as written.
+    for place in (Affine(1, 0, 100, 0, 1, 50), Affine(1, 0, 100, 0, -1, -50)):
+        part = GeoBox((60, 80), place, None)
+        axes = map_figure(labels_of(5), legend_of(5), grid=part).axes[0]
+        assert axes.get_xlim() == (100, 180)
+        assert axes.get_ylim() == (110, 50)
 
 
 def test_units_without_a_pixel_are_left_out_and_no_data_too_where_there_is_none():

@@ -116,3 +116,16 @@ def test_what_people_call_bands_is_understood():
     assert [oli.band(n).name for n in ("nir", "swir1", "SWIR2")] == ["B5", "B6", "B7"]
     msi = get_sensor("sentinel2")
     assert [msi.band(n).name for n in ("nir", "nir08")] == ["B08", "B8A"]
+
+
+def test_common_names_name_bands_without_a_sensor_and_give_no_wavelength():
+    bands = [b for _, b in name_bands("f", [SILENT] * 3, None, ("red", "Green", "nir"))]
+    assert [(b.name, b.common_name, b.wavelength_um) for b in bands] == [
+        ("red", "red", None), ("green", "green", None), ("nir", "nir", None)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("sensor", [None, "landsat8"])
+def test_a_whole_number_is_not_guessed_to_be_a_wavelength(sensor):
+    with pytest.raises(SceneError, match=r"4 may be a band or a wavelength: write B4 .* or 4\.0"):
+        name_bands("f", [SILENT] * 3, sensor and get_sensor(sensor), ("4", "3", "2"))

@@ -44,6 +44,15 @@ def test_nothing_is_left_after_an_error(tmp_path, error):
     assert siblings(tmp_path) == []
 
 
+def test_an_empty_folder_is_as_good_as_none(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    with staged(out) as folder:
+        (folder / "run.toml").write_text("new")
+    assert (out / "run.toml").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
 def test_existing_result_is_left_alone_unless_asked(tmp_path):
     with staged(tmp_path / "out") as folder:
         fill(folder, "old")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from outcrop.config import Preprocess, Recipe, Step, check_recipe, load_recipe, with_step
+from outcrop.config import Preprocess, Recipe, Step, load_recipe, with_step
 from outcrop.errors import InputError, RecipeError, unknown_name
+from outcrop.recipe_checks import check_recipe
 
 #: Whole methods, and reducers with everything else the same.
 METHOD, CODE = "recipe", "code"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.grid import first_pixel
 from outcrop.products.colours import oklab, rgb_of
 from outcrop.products.frame import INK, MARGIN, MUTED, Frame, open_figure
 from outcrop.products.legend import Legend, Unit
@@ -126,7 +127,8 @@ def _frame(shape: tuple[int, ...], grid: GeoBox | None, step: int | None) -> Fra
     rows, columns = grid.shape if grid is not None else shape
     down, across = (step, step) if step else (rows / shape[0], columns / shape[1])
     if grid is None or grid.crs is None:
-        return Frame(shape, (across, 0.0, 0.0, 0.0, down, 0.0))
+        left, top = first_pixel(grid) if grid is not None else (0.0, 0.0)
+        return Frame(shape, (across, 0.0, left, 0.0, down, top))
     a, b, c, d, e, f = tuple(grid.affine)[:6]
     return Frame(shape, (a * across, b * down, c, d * across, e * down, f), grid.crs)
 

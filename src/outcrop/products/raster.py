@@ -123,7 +123,7 @@ def saying_why(path: Path) -> Iterator[None]:
         yield
     except (RasterioError, OSError) as error:
         raise OutputError(
-            f"{path.name.replace('.blocks', '')} cannot be written "
+            f"{str(path).replace('.blocks', '')} cannot be written "
             f"({str(error).splitlines()[0]}); is the disk full? "
             "Free some space or choose another folder"
         ) from error

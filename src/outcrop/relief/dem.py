@@ -14,7 +14,7 @@ from outcrop.errors import SceneError
 from outcrop.regrid import RegriddedSource
 from outcrop.relief.geometry import STEP, Lattice, cells_per_pixel, lattice
 from outcrop.sensors.base import Band
-from outcrop.sensors.generic import inspect_raster
+from outcrop.sensors.raster_file import inspect_raster
 from outcrop.source import BandFile, RasterSource, Source, Window
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from outcrop.sensors.aster_metadata import (
 )
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
-from outcrop.sensors.generic import RasterFile, inspect_raster
 from outcrop.sensors.hdf4 import Hdf4File, Hdf4Source, inspect_hdf4, is_hdf4, read_plane
 from outcrop.sensors.odl import parse_odl
+from outcrop.sensors.raster_file import RasterFile, inspect_raster
 from outcrop.source import BandFile, RasterSource, Source, Window
 
 if TYPE_CHECKING:

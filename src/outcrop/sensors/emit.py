@@ -22,10 +22,10 @@ from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.reasons import CLOUD, EDGE, FILL, WATER, Flag
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
-from outcrop.sensors.generic import crs_name
 from outcrop.sensors.hdf import Handles, open_hdf, reading, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
 from outcrop.sensors.products import ignored, refuse_sensor, the_only
+from outcrop.sensors.raster_file import crs_name
 from outcrop.source import Window
 from outcrop.timespan import told
 

@@ -20,11 +20,11 @@ from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.sensors import landsat_quality as bits
 from outcrop.sensors.base import Band, Quantity, Sensor, Sun
 from outcrop.sensors.container import Container
-from outcrop.sensors.generic import RasterFile, inspect_raster, require_one_grid
 from outcrop.sensors.landsat import ETM, OLI8, OLI9, TM
 from outcrop.sensors.mtl import Mtl, read_mtl
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
+from outcrop.sensors.raster_file import RasterFile, inspect_raster, require_one_grid
 from outcrop.source import BandFile, RasterSource
 from outcrop.timespan import told
 

@@ -238,6 +238,11 @@ def _refuse_twice(names: Sequence[str]) -> None:
 
 
 def _label(where: str, label: str, sensor: Sensor | None) -> Band:
+    if label.isdecimal():
+        raise SceneError(
+            f"--bands: {label} may be a band or a wavelength: write B{label} (with --sensor), or "
+            f"{label}.0 for micrometres"
+        )
     um = _number(label)
     if um is not None:
         if not 0.2 <= um <= 20:
@@ -246,10 +251,12 @@ def _label(where: str, label: str, sensor: Sensor | None) -> Band:
             )
         known = _sensor_band(FileBand(wavelength_um=um), sensor) if sensor else None
         return known or Band(f"{um:g} um", um)
+    if sensor is None and label.lower() in _COMMON_UM:
+        return Band(label.lower(), common_name=label.lower())
     if sensor is None:
         raise SceneError(
             f"{where}: band {label!r} means nothing without a sensor; add --sensor, or give "
-            "wavelengths in micrometres"
+            f"wavelengths in micrometres or common names ({', '.join(_COMMON_UM)})"
         )
     return sensor.band(label)
 

@@ -19,9 +19,9 @@ from outcrop.reasons import CLOUD, FILL, SATURATED, SHADOW, SNOW, WATER, Flag
 from outcrop.regrid import StackedSource, grid_at, interpolated, regrid
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
-from outcrop.sensors.generic import inspect_raster
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
+from outcrop.sensors.raster_file import inspect_raster
 from outcrop.sensors.safe import SafeMetadata, read_safe, read_sun
 from outcrop.sensors.sentinel2 import MSI
 from outcrop.sensors.sentinel2_clouds import read_clouds

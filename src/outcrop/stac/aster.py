@@ -14,7 +14,7 @@ from outcrop.sensors.aster_files import STRETCHED, AsterFiles, Plane
 from outcrop.sensors.aster_grid import mended
 from outcrop.sensors.aster_metadata import AsterMetadata, parse_beside
 from outcrop.sensors.aster_product import L1T, AsterReader
-from outcrop.sensors.generic import inspect_raster
+from outcrop.sensors.raster_file import inspect_raster
 from outcrop.stac.bands import AssetBand, band_of, number
 from outcrop.stac.document import Document
 from outcrop.stac.query import sun_of

@@ -18,10 +18,10 @@ from outcrop.remote import plain
 from outcrop.sensors import get_sensor
 from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container
-from outcrop.sensors.generic import RasterFile, StoredBand, inspect_raster
 from outcrop.sensors.landsat_quality import QA_PIXEL, radsat
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
+from outcrop.sensors.raster_file import RasterFile, StoredBand, inspect_raster
 from outcrop.sensors.sentinel2_product import DEFAULT_RESOLUTION, RELIEF, SCL
 from outcrop.source import BandFile, RasterSource, Source
 from outcrop.stac.aster import open_l1t
