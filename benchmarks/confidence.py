@@ -4,7 +4,7 @@
     python benchmarks/confidence.py check DATA CACHE --recipe default --scenes 12 [--ground 12]
     python benchmarks/confidence.py cost DATA CACHE
 
-DATA is the folder that holds ``mutawintji/``, and ``zion/`` for scenes of laws; CACHE keeps what was
+DATA is the folder that holds ``mutawintji/``, and ``zion/`` for scenes of laws; CACHE keeps what is
 found out about each scene, so that a run that was cut off goes on. ``learn --write`` puts the
 calibration into the package.
 
