@@ -16,13 +16,13 @@ from outcrop.applying import apply_model
 from outcrop.clustering import CLUSTERERS
 from outcrop.confidence import NO_DATA, UNLIKE, Confidence, calibration, facts_of, kernels
 from outcrop.config import Recipe, Step, load_recipe, with_step
-from outcrop.labelling import Rate
+from outcrop.labelling import Rate, label
 from outcrop.model import Model, fit_model
 from outcrop.products.confidence import PolygonMeans
 from outcrop.products.polygons import components
 from outcrop.sensors import Band
 from outcrop.simulate import simulate_scene
-from outcrop.source import ArraySource
+from outcrop.source import ArraySource, valid_mask
 from rasters import blobs
 
 NUMBERS = (1, 4, 7)
@@ -148,11 +148,16 @@ def test_whole_rasters_are_outside_as_rows_are():
 
 def test_more_odds_more_company_and_clearer_units_are_surer():
     for known in calibration.calibrations():
-        table = known.table(np.array([0.5, 2.0, 4.0])).astype(int)
+        apart, shares = np.array([0.5, 2.0, 4.0, 4.0]), np.array([0.1, 0.1, 0.1, 0.4])
+        table = known.table(apart, shares).astype(int)
         assert table.min() >= 1
         assert table.max() <= 100
-        assert table[:, 24, -1].min() > table[:, 4, 4 * 4].max() - 40
-        assert table[1, 24, kernels.BINS - 1] > table[1, 12, 16]
+        for axis in (1, 2):
+            assert np.diff(table, axis=axis).min() >= 0
+        assert np.diff(table[:3], axis=0).min() >= 0
+        # A unit of much of the map is likelier to hold several rocks.
+        assert table[2].mean() > table[3].mean() + 5
+        assert table[1, 24, kernels.BINS - 1] > table[1, 12, 16] + 10
 
 
 def test_the_default_is_calibrated_and_what_is_changed_is_not():
@@ -215,6 +220,20 @@ def scene(seed=0, shape=(70, 90)):
 def read(folder, name):
     with rasterio.open(Path(folder) / name) as raster:
         return raster.read(1)
+
+
+@pytest.mark.parametrize("clusterer", ["student", "kmeans"])
+def test_labels_come_with_their_lead(clusterer):
+    source = scene()
+    recipe = dataclasses.replace(RECIPE, clusterer=Step(clusterer, {"n_units": 4}))
+    ready = pipeline.prepare(source, recipe)
+    model = fit_model(ready.sample, ready.features, ready.front, source.bands, recipe)
+    mask = valid_mask(source.data)
+    made = label(model, source.data, mask, evidence=True)
+    first, second = np.sort(made.evidence[:, mask], axis=0)[:-3:-1]
+    np.testing.assert_array_equal(made.ahead[mask], first - second)
+    leading = np.asarray(model.numbers)[made.evidence.argmax(axis=0)]
+    np.testing.assert_array_equal(made.labels, np.where(mask, leading, 0))
 
 
 @pytest.fixture(scope="module")

@@ -54,12 +54,13 @@ class Confidence:
         """Rate the units of a fitted clusterer on the codes (n, d) that it was fitted on."""
         some = np.ascontiguousarray(codes[:: max(1, len(codes) // ROWS)])
         calibration, known = choose(recipe)
-        own = distinctness(rate_units(clusterer.evidence(some)))
+        probability, shares = rate_units(clusterer.evidence(some))
+        own = distinctness(probability)
         steps = [s for s in recipe.refine if s.name == "potts"]
         strength = float(steps[-1].params.get("strength", STRENGTH)) if steps else STRENGTH
         unlike = float(clusterer.outside(some).mean())
         facts = (strength, calibration.name, known, unlike, tuple(own.tolist()))
-        return cls(calibration.table(own), *facts)
+        return cls(calibration.table(own, shares), *facts)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what JSON can hold, and the table, as `Estimator.to_state`."""
@@ -115,10 +116,12 @@ class Confidence:
         return out
 
 
-def rate_units(evidence: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the mean probability of each unit at the rows (n, k) that are its own, (k,).
+def rate_units(
+    evidence: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each unit's mean probability at the rows (n, k) that are its own, and their share.
 
-    By evidence alone, as the mixture sees itself; 1 for a unit without rows.
+    Both (k,). By evidence alone, as the mixture sees itself; 1 for a unit without rows.
     """
     log = evidence.astype(np.float64)
     odds = np.exp(log - log.max(axis=1, keepdims=True))
@@ -127,4 +130,4 @@ def rate_units(evidence: NDArray[np.float32]) -> NDArray[np.float64]:
     units = evidence.shape[1]
     rows = np.bincount(own, minlength=units)
     sums = np.bincount(own, weights=probability, minlength=units)
-    return np.where(rows > 0, sums / np.maximum(rows, 1), 1.0)
+    return np.where(rows > 0, sums / np.maximum(rows, 1), 1.0), rows / len(evidence)
