@@ -245,7 +245,7 @@ def _render(image: ImageData, **_: Any) -> tuple[bytes, str]:
         image.array = np.ma.MaskedArray(image.array.filled(0), False)
     planes = image.array.data
     if not raw:
-        planes = np.concatenate([planes, np.where(image.array.mask[:1], 0, 255).astype(np.uint8)])
+        planes = np.concatenate([planes, np.where(np.ma.getmaskarray(image.array)[:1], 0, 255).astype(np.uint8)])
     picture, buffer = Image.fromarray(planes[0] if raw else planes.transpose(1, 2, 0)), io.BytesIO()
     picture.save(buffer, "png", compress_level=1)  # GDAL's driver takes three times as long
     return buffer.getvalue(), "image/png"
