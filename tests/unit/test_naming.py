@@ -129,3 +129,8 @@ def test_common_names_name_bands_without_a_sensor_and_give_no_wavelength():
 def test_a_whole_number_is_not_guessed_to_be_a_wavelength(sensor):
     with pytest.raises(SceneError, match=r"4 may be a band or a wavelength: write B4 .* or 4\.0"):
         name_bands("f", [SILENT] * 3, sensor and get_sensor(sensor), ("4", "3", "2"))
+
+
+def test_labels_choose_among_the_bands_of_a_usual_file():
+    pairs = name_bands("f", [SILENT] * 7, get_sensor("landsat8"), ("nir", "B4", "0.56"))
+    assert names(pairs) == [(4, "B5"), (3, "B4"), (2, "B3")]

@@ -47,7 +47,8 @@ def name_bands(
     """Decide which bands of a file are used and what they are.
 
     Where the file names its bands (by a description or a wavelength), ``labels`` chooses
-    among them; where it does not, ``labels`` names them in the order of the file.
+    among them, or among those of the sensor's usual files of as many bands; where it does not,
+    ``labels`` names them in the order of the file.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def name_bands(
     if labels is not None:
         if [label.lower() for label in labels] == [ALL]:
             return own or [(i, Band(f"band {i + 1}")) for i in range(len(file_bands))]
+        if own is None and sensor is not None and len(labels) < len(file_bands):
+            own = _usual_stack(where, len(file_bands), sensor, required=False)
         if own is not None:
             bad = {i for i, b in enumerate(file_bands) if b.bad}
             chosen = [pair for x in labels for pair in _choose_all(where, x, own, bad)]
@@ -261,10 +264,14 @@ def _label(where: str, label: str, sensor: Sensor | None) -> Band:
     return sensor.band(label)
 
 
-def _usual_stack(where: str, count: int, sensor: Sensor) -> list[tuple[int, Band]]:
+def _usual_stack(
+    where: str, count: int, sensor: Sensor, *, required: bool = True
+) -> list[tuple[int, Band]] | None:
     for stack in sensor.stacks:
         if len(stack) == count:
             return [(i, sensor.band(name)) for i, name in enumerate(stack)]
+    if not required:
+        return None
     usual = ", ".join(f"{len(s)} ({s[0]}-{s[-1]})" for s in sensor.stacks)
     raise SceneError(
         f"{where} has {_counted(count)} and does not name them; {sensor.title} files usually have "
