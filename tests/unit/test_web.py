@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import tempfile
 import threading
 from pathlib import Path
@@ -28,7 +29,7 @@ from outcrop.web.guard import LARGEST, Guard
 from outcrop.web.imagery import Preparation, write_image
 from outcrop.web.place import Place
 from outcrop.web.runs import open_runs
-from outcrop.web.serving import check_parts, is_loopback, serve
+from outcrop.web.serving import _listen, check_parts, is_loopback, serve
 
 HOST = "127.0.0.1:8765"
 GRID = "/tiles/WebMercatorQuad/1/0/0.png"
@@ -536,6 +537,11 @@ def test_serve_says_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.setattr("outcrop.web.serving.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'outcrop\[web\]'"):
         serve(["out"])
+
+
+def test_answers_are_sent_without_delay():
+    with _listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP, "what asyncio asks before it sets TCP_NODELAY"
 
 
 def test_loopback_is_told_from_the_network():

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
@@ -263,6 +264,55 @@ def test_what_another_tab_did_is_seen_and_a_dead_server_is_told(workbench_runs, 
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_map_fits_the_window_again_until_somebody_moves_it(workbench_runs, browser):
+    process, url = serving(workbench_runs[1])
+    try:
+        desk = Desk(browser, url)
+
+        def row_near_the_foot(wanted):
+            """Click there until the map has come to rest where it should."""
+            for _ in range(40):
+                with desk.page.expect_response(re.compile("/look$")) as answer:
+                    desk.click_map(0.5, 0.9)
+                row = answer.value.json()["row"]
+                if wanted(row):
+                    return row
+                desk.page.wait_for_timeout(500)
+            raise AssertionError(f"row {row} lies near the foot of the window")
+
+        desk.page.emulate_media(reduced_motion="reduce")  # a click ends what moves
+        row_near_the_foot(lambda row: row > 52)
+        desk.page.set_viewport_size({"width": 1100, "height": 560})
+        row_near_the_foot(lambda row: row > 52)  # all 60 rows are in the lower window too
+        desk.page.locator(".view .above canvas").press("+")
+        moved = row_near_the_foot(lambda row: row < 45)
+        desk.page.set_viewport_size({"width": 1280, "height": 800})
+        desk.page.wait_for_timeout(700)
+        desk.page.set_viewport_size({"width": 1100, "height": 560})
+        row_near_the_foot(lambda row: abs(row - moved) <= 1)  # what was moved stays
+        assert not desk.wrong
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_dead_basemap_is_told_and_hides_nothing(workbench_runs, browser):
+    with socket.socket() as taken:  # bound and not listening: nobody answers there
+        taken.bind(("127.0.0.1", 0))
+        basemap = f"http://127.0.0.1:{taken.getsockname()[1]}/{{z}}/{{x}}/{{y}}.png"
+        process, url = serving(workbench_runs[0], "--basemap", basemap)
+        try:
+            desk = Desk(browser, url)
+            desk.expect("#status.bad", "The basemap")
+            desk.page.wait_for_function("() => !document.querySelector('.swipe').hidden")
+            desk.page.wait_for_timeout(2000)
+            assert desk.tiles("image"), "the imagery does not wait for the basemap"
+            assert {u.split("/")[2] for u in desk.outside()} == {basemap.split("/")[2]}
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def test_keyboard_and_a_phones_width(workbench_runs, browser):

@@ -16,6 +16,7 @@ import numpy as np
 from affine import Affine
 from fastapi import HTTPException, Query
 from morecantile import Tile, TileMatrixSets, tms
+from morecantile.errors import InvalidIdentifier
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.crs import CRS
@@ -43,6 +44,20 @@ MERCATOR_TILES = tms.get(GRID)
 #: What stands for an unknown confidence.
 UNKNOWN = 255
 Layer = Literal["units", "confidence", "image", "code"]
+
+
+class OneGrid(TileMatrixSets):
+    """A set of grids whose grids are shared by all threads.
+
+    morecantile gives each tile a deep copy, which takes milliseconds, and fails where another
+    thread fills the grid's caches meanwhile.
+    """
+
+    def get(self, identifier: str) -> Any:
+        """Return a grid, which nobody changes; raises InvalidIdentifier."""
+        if identifier not in self.tilematrixsets:
+            raise InvalidIdentifier(identifier)
+        return self.tilematrixsets[identifier]
 
 
 def _outside() -> HTTPException:
@@ -245,7 +260,9 @@ def _render(image: ImageData, **_: Any) -> tuple[bytes, str]:
         image.array = np.ma.MaskedArray(image.array.filled(0), False)
     planes = image.array.data
     if not raw:
-        planes = np.concatenate([planes, np.where(np.ma.getmaskarray(image.array)[:1], 0, 255).astype(np.uint8)])
+        planes = np.concatenate(
+            [planes, np.where(np.ma.getmaskarray(image.array)[:1], 0, 255).astype(np.uint8)]
+        )
     picture, buffer = Image.fromarray(planes[0] if raw else planes.transpose(1, 2, 0)), io.BytesIO()
     picture.save(buffer, "png", compress_level=1)  # GDAL's driver takes three times as long
     return buffer.getvalue(), "image/png"
@@ -282,6 +299,6 @@ def tiler(runs: dict[str, Run]) -> Tiles:
         process_dependency=nothing,
         colormap_dependency=nothing,
         environment_dependency=lambda: ENVIRONMENT,
-        supported_tms=TileMatrixSets({GRID: MERCATOR_TILES}),
+        supported_tms=OneGrid({GRID: MERCATOR_TILES}),
         render_func=_render,
     )
