@@ -100,8 +100,11 @@ def rated(
     """Return the confidence of a block's core; ``labels`` are the final ones of the block."""
     if model.confidence is None:
         raise RuntimeError("confidence needs a model that knows it")
-    planes: Any = made.labels, made.evidence, made.ahead, made.unlike
-    return model.confidence(labels, *planes, model.numbers, core)
+    if made.evidence is None or made.ahead is None or made.unlike is None:
+        raise RuntimeError("confidence needs evidence")
+    return model.confidence(
+        labels, made.labels, made.evidence, made.ahead, made.unlike, model.numbers, core
+    )
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def _by_planes(
     """Do all pixels, with data or not, in the order that they lie in."""
     units = model.clusterer.planes(features, into.evidence)
     np.multiply(np.asarray(model.numbers, np.uint8)[units], mask, out=into.labels)
-    if into.evidence is not None:
+    if into.evidence is not None and into.ahead is not None and into.unlike is not None:
         lead(into.evidence, model.clusterer.limits(), into.ahead, into.unlike)
     if into.codes is not None:
         into.codes[:, mask] = features[:, mask]
@@ -159,7 +162,7 @@ def _by_rows(
     """Take the pixels with data out, as rows, and put the results back."""
     rows = model.codes(np.ascontiguousarray(features[:, mask].T))
     into.labels[mask] = model.assign(rows)
-    if into.evidence is not None and into.unlike is not None:
+    if into.evidence is not None and into.ahead is not None and into.unlike is not None:
         into.evidence[:, mask] = model.evidence(rows).T
         unlimited = np.full(len(into.evidence), -np.inf, np.float32)
         lead(into.evidence, unlimited, into.ahead, into.unlike)

@@ -1,8 +1,8 @@
 """The calibrations in ``calibrations.json``: what odds, likeness and unit are worth.
 
-Each is an additive model of the log odds of being right: a constant and four broken lines, over
-the odds of the label, the share of alike neighbours, the distinctness of the unit and its share
-of the map. The last falls, the others rise. They are made by ``benchmarks/confidence.py``.
+Each is an additive model of the log odds of being right: a constant and three broken lines, over
+the odds of the label, the share of alike neighbours and the distinctness of the unit. They are
+made by ``benchmarks/confidence.py``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from outcrop.config import Recipe
 
 Doubles = NDArray[np.float64]
 FILE = "calibrations.json"
-#: What is looked up, in the order of `Calibration`.
-LINES = ("odds", "alike", "unit", "share")
 #: Distinctness beyond which units are alike in it: log odds, as `distinctness` gives them.
 DISTINCT = (0.0, 6.0)
 
@@ -51,9 +49,8 @@ class Calibration:
     parts : mapping
         What that recipe consists of; see `parts_of`.
     constant : float
-    odds, alike, unit, share : Line
-        Over the odds in nats, the share of alike neighbours, the unit's `distinctness`, its share
-        of the map.
+    odds, alike, unit : Line
+        Over the odds in nats, the share of alike neighbours, the unit's `distinctness`.
     """
 
     name: str
@@ -62,15 +59,14 @@ class Calibration:
     odds: Line
     alike: Line
     unit: Line
-    share: Line
 
-    def table(self, distinctness: Doubles, shares: Doubles) -> NDArray[np.uint8]:
+    def table(self, distinctness: Doubles) -> NDArray[np.uint8]:
         """Return confidence, 1-100, by unit, alike neighbours and odds.
 
         Parameters
         ----------
-        distinctness, shares : ndarray of float, shape (k,)
-            Of each unit: how well it is told from others, and its part of the map.
+        distinctness : ndarray of float, shape (k,)
+            Of each unit.
 
         Returns
         -------
@@ -78,7 +74,7 @@ class Calibration:
         """
         log_odds = (
             self.constant
-            + (self.unit(distinctness) + self.share(shares))[:, None, None]
+            + self.unit(distinctness)[:, None, None]
             + self.alike(np.arange(AROUND + 1) / AROUND)[:, None]
             + self.odds(LEAST + (np.arange(BINS) + 0.5) / STEPS)
         )
@@ -127,7 +123,7 @@ def calibrations() -> Sequence[Calibration]:
         Calibration(
             name, entry["parts"], entry["constant"],
             *(Line(tuple(entry[n]["at"]), tuple(entry[n]["worth"]))
-              for n in LINES),
+              for n in ("odds", "alike", "unit")),
         )
         for name, entry in json.loads(text).items()
     )  # fmt: skip

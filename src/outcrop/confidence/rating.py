@@ -54,13 +54,12 @@ class Confidence:
         """Rate the units of a fitted clusterer on the codes (n, d) that it was fitted on."""
         some = np.ascontiguousarray(codes[:: max(1, len(codes) // ROWS)])
         calibration, known = choose(recipe)
-        probability, shares = rate_units(clusterer.evidence(some))
-        own = distinctness(probability)
+        own = distinctness(rate_units(clusterer.evidence(some)))
         steps = [s for s in recipe.refine if s.name == "potts"]
         strength = float(steps[-1].params.get("strength", STRENGTH)) if steps else STRENGTH
         unlike = float(clusterer.outside(some).mean())
         facts = (strength, calibration.name, known, unlike, tuple(own.tolist()))
-        return cls(calibration.table(own, shares), *facts)
+        return cls(calibration.table(own), *facts)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what JSON can hold, and the table, as `Estimator.to_state`."""
@@ -116,12 +115,10 @@ class Confidence:
         return out
 
 
-def rate_units(
-    evidence: NDArray[np.float32],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return each unit's mean probability at the rows (n, k) that are its own, and their share.
+def rate_units(evidence: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the mean probability of each unit at the rows (n, k) that are its own, (k,).
 
-    Both (k,). By evidence alone, as the mixture sees itself; 1 for a unit without rows.
+    By evidence alone, as the mixture sees itself; 1 for a unit without rows.
     """
     log = evidence.astype(np.float64)
     odds = np.exp(log - log.max(axis=1, keepdims=True))
@@ -130,4 +127,4 @@ def rate_units(
     units = evidence.shape[1]
     rows = np.bincount(own, minlength=units)
     sums = np.bincount(own, weights=probability, minlength=units)
-    return np.where(rows > 0, sums / np.maximum(rows, 1), 1.0), rows / len(evidence)
+    return np.where(rows > 0, sums / np.maximum(rows, 1), 1.0)

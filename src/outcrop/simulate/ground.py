@@ -95,14 +95,12 @@ def _chart(rng: np.random.Generator, law: Law, data: Path) -> GeologicalMap:
         return generate_map(
             rng, law.shape, len(rocks), law.relief_m, foot, rocks=rocks, relief=relief
         )
-    codes = (
-        province(rng, law.shape, len(rocks)) if law.layout == "province" else real_codes(law, data)
-    )
+    codes = province(rng, law.shape, len(rocks)) if law.layout == "province" else _real(law, data)
     chart, _, _ = chart_of_codes(rng, codes, None, rocks, law.relief_m, foot, relief)
     return chart
 
 
-def real_codes(law: Law, data: Path) -> Labels:
+def _real(law: Law, data: Path) -> Labels:
     """Return the codes of a window of the real map; what is rarer than 1% joins its neighbours."""
     row, column, step = law.window or (0, 0, 1)
     side = (law.shape[0] * step, law.shape[1] * step)
