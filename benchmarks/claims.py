@@ -22,7 +22,7 @@ import numpy as np
 
 from outcrop.comparison.groups import Groups, error_range
 from outcrop.comparison.intervals import Resampling, interval, replicate
-from outcrop.comparison.preset import GROUNDS, REDUCERS, SENSORS
+from outcrop.comparison.preset import REDUCERS, SENSORS
 
 FILTERS = ("7 px", "210 m")
 LEAST = 4  # blocks along a side
@@ -33,18 +33,18 @@ Draws = dict[tuple[str, str, str], np.ndarray]
 
 def read(folder: Path) -> tuple[dict[tuple[str, str], np.ndarray], Maps]:
     """Return rocks by ground and sensor, and units by ground, sensor and method, then seed."""
-    rocks, maps = {}, defaultdict(dict)
-    scenes = {}
-    for ground in GROUNDS:
-        for sensor, size in SENSORS.items():
-            name = f"{ground.name}, {sensor}, {size:.0f} m"
-            scenes[name] = (ground.name, sensor)
-            path = folder / "references" / ("".join(
-                c if c.isalnum() or c in "-_" else "_" for c in name) + ".npz")  # fmt: skip
-            rocks[ground.name, sensor] = np.load(path)["codes"]
+    rocks, maps, places = {}, defaultdict(dict), {}
+    facts = json.loads((folder / "comparison.json").read_text("utf-8"))
+    for scene in facts["scenes"]:
+        place = scene["origin"]["simulated"], scene["origin"]["sensor"]
+        places[scene["name"]] = place
+        file = "".join(c if c.isalnum() or c in "-_" else "_" for c in scene["name"])
+        rocks[place] = np.load(folder / "references" / f"{file}.npz")["codes"]
     for path in sorted((folder / "cells").glob("*.json")):
         facts = json.loads(path.read_text("utf-8"))
-        place = scenes[facts["scene"]]
+        if facts["scene"] not in places:
+            continue  # of a comparison with more grounds, here before
+        place = places[facts["scene"]]
         units = np.load(path.with_suffix(".npz"))["classes"].reshape(rocks[place].shape)
         maps[(*place, facts["contender"])][facts["seed"]] = units
         # On Landsat 8 the two filters are one, and so is their cell.
@@ -93,7 +93,8 @@ def draws(rocks: dict[tuple[str, str], np.ndarray], maps: Maps) -> Draws:
 
 def over(found: Draws, method: str, sensors: tuple[str, ...] = tuple(SENSORS)) -> np.ndarray:
     """Return the draws of a method, means over grounds and sensors."""
-    return np.mean([found[g.name, s, method] for g in GROUNDS for s in sensors], axis=0)
+    grounds = dict.fromkeys(key[0] for key in found)
+    return np.mean([found[g, s, method] for g in grounds for s in sensors], axis=0)
 
 
 def told(draw: np.ndarray, *, sign: bool = True) -> str:

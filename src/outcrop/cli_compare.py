@@ -76,6 +76,10 @@ def compare(
         Path | None,
         typer.Option("--relief", help="Elevation model, for the preset; made up unless given."),
     ] = None,
+    grounds: Annotated[
+        str | None,
+        typer.Option("--grounds", help="Of the preset: bare, scrub, or both unless given."),
+    ] = None,
     pixels: Annotated[
         int, typer.Option("--pixels", help="Most pixels of a scene of the preset.")
     ] = 250_000,
@@ -117,7 +121,8 @@ def compare(
             raise InputError(
                 f"--preset {preset} makes its own scenes; leave out SCENE, --reference"
             )
-        subjects = preset_scenes(geology, relief=relief, pixels=pixels)
+        chosen = [name.strip() for name in (grounds or "").split(",") if name.strip()]
+        subjects = preset_scenes(geology, relief=relief, pixels=pixels, grounds=chosen)
         contenders = preset_contenders(codes=codes)
     else:
         options = Input(**input_of(reading))

@@ -241,10 +241,15 @@ def test_the_preset_sees_two_grounds_with_three_sensors_each(tmp_path):
     before = (tmp_path / "scenes" / "bare-aster" / "scene.tif").stat().st_mtime_ns
     assert [s.origin for s in make(tmp_path)] == [s.origin for s in scenes]
     assert (tmp_path / "scenes" / "bare-aster" / "scene.tif").stat().st_mtime_ns == before
+    one = preset_scenes(geology, relief=relief, pixels=12_000, grounds=["scrub"])(tmp_path)
+    assert [s.origin for s in one] == [s.origin for s in scenes[3:]]
+    with pytest.raises(InputError, match="did you mean 'bare'"):
+        preset_scenes(geology, grounds=["bar"])
     with pytest.raises(InputError, match="--pixels 5000000"):
         preset_scenes(geology, pixels=5_000_000)
+    small = Path(write(tmp_path / "small.tif", heights[:10, :10], pixel=90.0))
     with pytest.raises(InputError, match="is smaller than"):
-        preset_scenes(geology, relief=geology, pixels=250_000)(tmp_path / "more")
+        preset_scenes(geology, relief=small, pixels=12_000)(tmp_path / "more")
 
 
 @pytest.mark.parametrize(("command", "message"), [

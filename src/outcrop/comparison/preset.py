@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from outcrop.comparison.contenders import Contender, baseline_name, code_contenders
 from outcrop.comparison.scenes import SCENES, Scene
 from outcrop.config import Input, load_recipe, with_step
-from outcrop.errors import InputError
+from outcrop.errors import InputError, unknown_name
 
 NAMES = ("nagar2024",)
 LAW = Path(__file__).with_name("nagar2024.toml")
@@ -52,7 +52,12 @@ GROUNDS = (Ground("bare", 0.05, (0.3, 0.3)), Ground("scrub", 0.20, (0.7, 0.7)))
 
 
 def preset_scenes(
-    geology: Path, *, relief: Path | None = None, pixels: int = PIXELS, realisation: int = 0
+    geology: Path,
+    *,
+    relief: Path | None = None,
+    pixels: int = PIXELS,
+    grounds: Sequence[str] = (),
+    realisation: int = 0,
 ) -> Callable[[Path], list[Scene]]:
     """Return what makes the scenes: two grounds, as the three sensors see each of them.
 
@@ -68,14 +73,20 @@ def preset_scenes(
         Elevation model that slopes and shadows come from; made up unless given.
     pixels : int
         Most pixels of a scene, 10,000 to 250,000.
+    grounds : sequence of str
+        Names among `GROUNDS`; all unless given.
     realisation : int
         What varies within the units, the plants and the noise are drawn anew for each.
 
     Raises
     ------
     InputError
-        If a raster is missing or no raster, or the number of pixels out of range.
+        If a raster is missing or no raster, the number of pixels out of range, or a ground unknown.
     """
+    names = [ground.name for ground in GROUNDS]
+    for name in grounds:
+        if name not in names:
+            raise InputError("--grounds: " + unknown_name("ground", name, names))
     if not 10_000 <= pixels <= PIXELS:
         raise InputError(f"--pixels {pixels}: a scene of the preset has 10000 to {PIXELS}")
     for option, path in (("geology", geology), ("relief", relief)):
@@ -88,6 +99,7 @@ def preset_scenes(
         return [
             scene
             for ground, window in zip(GROUNDS, windows, strict=False)
+            if not grounds or ground.name in grounds
             for scene in _scenes(folder, geology, relief, ground, window, realisation)
         ]
 
