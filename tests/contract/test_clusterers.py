@@ -73,7 +73,7 @@ def test_finds_the_blobs_and_their_number(name):
     fitted = fit(name, rows)
     assert fitted.n_units_ == 4
     assert adjusted_rand_score(truth, fitted.labels_) == 1
-    assert set(fitted.selection_) == {"k", *SCORES, "chosen", "rule"}
+    assert set(fitted.selection_) == {"k", *SCORES, "score", "chosen", "rule"}
     assert fitted.selection_["k"][:5] == [2, 3, 4, 5, 6]
     assert (fitted.selection_["bic"] is None) == (name == "kmeans")
     priced = fitted.selection_["net_likelihood"] is not None

@@ -442,7 +442,7 @@ def test_cuestas_are_warned_of(tmp_path):
 @pytest.mark.parametrize(("more", "match"), [
     ((), "nothing says where the sun stood"),
     (("--sun-azimuth", "70"), "belong together"),
-    (("--sun-azimuth", "70", "--sun-elevation", "120"), "sun_elevation = 120"),
+    (("--sun-azimuth", "70", "--sun-elevation", "120"), "--sun-elevation 120"),
     (("--sun-azimuth", "70", "--sun-elevation", "40", "--illumination", "x"), "known: auto, c"),
 ])  # fmt: skip
 def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, capsys, more, match):
