@@ -89,10 +89,12 @@ def block_writer(
     colours: Colours | None = None,
     names: Sequence[str] = (),
     scales: Sequence[tuple[float, float]] = (),
+    apart: bool = False,
 ) -> Iterator[Callable[[Window, NDArray[Any]], None]]:
     """Give a function that writes a window of a tiled GeoTIFF; as `cog_writer` otherwise.
 
-    ``scales`` are scale and offset of each band's values, for who reads the file.
+    ``scales`` are scale and offset of each band's values, for who reads the file. With ``apart``
+    each band has tiles of its own, so that who shows three of many doesn't decode them all.
     """
     import rasterio
 
@@ -102,7 +104,7 @@ def block_writer(
         "height": grid.shape[0], "width": grid.shape[1], "transform": gis_transform(grid),
         "crs": str(grid.crs) if grid.crs is not None else None, "tiled": True,
         "blockxsize": 512, "blockysize": 512, "compress": "deflate", "zlevel": 1,
-        "BIGTIFF": "IF_SAFER", "SPARSE_OK": True,
+        "BIGTIFF": "IF_SAFER", "SPARSE_OK": True, "interleave": "band" if apart else "pixel",
     }  # fmt: skip
     with saying_why(path), rasterio.open(path, "w", **profile) as dataset:
         if colours:
@@ -167,6 +169,21 @@ def to_cog(blocks: Path, path: Path, resampling: str, level: int | None = None) 
             blocks, path, driver="COG", compress="DEFLATE", blocksize=512,
             overview_resampling=resampling, BIGTIFF="IF_SAFER", **how,
         )  # fmt: skip
+
+
+def add_overviews(path: Path, resampling: str) -> None:
+    """Add overviews to a GeoTIFF, down to one tile."""
+    import rasterio
+    from rasterio.enums import Resampling
+
+    with (
+        rasterio.Env(GDAL_NUM_THREADS=os.cpu_count() or 1, GDAL_CACHEMAX=CACHE_BYTES),
+        rasterio.open(path, "r+") as dataset,
+    ):
+        widest = max(dataset.shape)
+        steps = [2**i for i in range(1, 20) if widest > 2 ** (i - 1) * 512]
+        if steps:
+            dataset.build_overviews(steps, Resampling[resampling])
 
 
 def check_written(path: Path, grid: GeoBox) -> None:

@@ -23,7 +23,7 @@ from outcrop import engine
 from outcrop.engine import Block
 from outcrop.errors import OutcropError, OutputError, SceneError
 from outcrop.opening import open_sources
-from outcrop.products.raster import block_writer, saying_why, to_cog
+from outcrop.products.raster import add_overviews, block_writer, check_written, saying_why
 from outcrop.quality import Masks
 from outcrop.relief.fitting import without_relief
 from outcrop.sample import draw
@@ -106,10 +106,9 @@ def write_image(run: Run, progress: Any = None) -> None:
     encoding = Encoding.of(draw([source], PIXELS).rows)
     # The name begins so that `outcrop map --overwrite` knows what a killed process left.
     new = run.folder / f"image.{os.getpid()}.tif"
-    blocks = new.with_suffix(".blocks.tif")
     try:
         with block_writer(
-            blocks, run.grid, bands=len(source.bands), dtype="uint16",
+            new, run.grid, bands=len(source.bands), dtype="uint16", apart=True,
             names=[b.name for b in source.bands],
             scales=list(zip(encoding.scales, encoding.offsets, strict=True)),
         ) as write:  # fmt: skip
@@ -117,11 +116,11 @@ def write_image(run: Run, progress: Any = None) -> None:
                 source, encoding, lambda block, data: write(block.core, data), progress=progress
             )
         with saying_why(run.image):
-            to_cog(blocks, new, "average")
+            add_overviews(new, "average")
+            check_written(new, run.grid)
             os.replace(new, run.image)
     finally:
-        for path in (blocks, new):
-            path.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
 
 
 @dataclass
