@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from outcrop.comparison.grounds import reference_file
 from outcrop.comparison.groups import Groups, error_range
 from outcrop.comparison.intervals import Resampling, interval, replicate
 from outcrop.comparison.preset import REDUCERS, SENSORS
@@ -38,8 +39,7 @@ def read(folder: Path) -> tuple[dict[tuple[str, str], np.ndarray], Maps]:
     for scene in facts["scenes"]:
         place = scene["origin"]["simulated"], scene["origin"]["sensor"]
         places[scene["name"]] = place
-        file = "".join(c if c.isalnum() or c in "-_" else "_" for c in scene["name"])
-        rocks[place] = np.load(folder / "references" / f"{file}.npz")["codes"]
+        rocks[place] = np.load(reference_file(folder, scene["name"]))["codes"]
     for path in sorted((folder / "cells").glob("*.json")):
         facts = json.loads(path.read_text("utf-8"))
         if facts["scene"] not in places:

@@ -37,7 +37,7 @@ from scipy.stats import spearmanr
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.metrics import adjusted_mutual_info_score
 
-from outcrop.clustering.selection import Subsample, _net
+from outcrop.clustering.selection import Subsample, deciding
 from outcrop.clustering.student import StudentMixture
 from outcrop.config import load_recipe
 from outcrop.engine import limited_threads
@@ -94,7 +94,7 @@ def curves(rows: np.ndarray, places: np.ndarray, truth: np.ndarray, n_all: int) 
         found = list(StudentMixture()._candidates(sample, {k: k for k in NUMBERS}))
     there = truth > 0  # what nobody has labelled is clustered, and not scored
     ami = [adjusted_mutual_info_score(truth[there], c.labels[there]) for c in found]
-    decides = _net([c._asdict() for c in found])
+    decides = deciding([c._asdict() for c in found])
     return np.array([[c.net_likelihood for c in found], decides, ami])
 
 

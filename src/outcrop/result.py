@@ -114,14 +114,11 @@ class Result:
 
     def _read_units(self, window: Window) -> NDArray[np.uint8]:
         """Read a window of the edited map, (1, height, width)."""
-        from rasterio.windows import Window as RasterWindow
-
         from outcrop.source import open_quietly
 
         assert self.edits is not None
-        part = RasterWindow(window.col, window.row, window.width, window.height)
         with open_quietly(str(self.folder / "units.tif")) as dataset:
-            labels = dataset.read(1, window=part)
+            labels = dataset.read(1, window=window.to_rasterio())
         return edited_labels(labels, self.edits, self._grid, row=window.row, col=window.col)[None]
 
     def _overview(self) -> tuple[NDArray[np.uint8], int]:

@@ -78,12 +78,9 @@ class _Sum:
     def __call__(
         self, data: NDArray[np.float32], block: Block
     ) -> tuple[list[_Part], NDArray[np.uint8] | None, NDArray[np.int64] | None]:
-        from rasterio.windows import Window as RasterWindow
-
         outer, cut = block.outer, block.core.inside(block.outer)
-        where = RasterWindow(outer.col, outer.row, outer.width, outer.height)
         with open_quietly(str(self.path)) as dataset:
-            around = dataset.read(1, window=where)
+            around = dataset.read(1, window=outer.to_rasterio())
         labels, bands, parts = around[cut], data[:, *cut], []
         for place, tile in engine.tiles(block.core):
             inside = tile.inside(block.core)

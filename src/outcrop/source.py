@@ -58,6 +58,12 @@ class Window:
         row, col = self.row - outer.row, self.col - outer.col
         return slice(row, row + self.height), slice(col, col + self.width)
 
+    def to_rasterio(self) -> Any:
+        """Return the window as rasterio takes it."""
+        from rasterio.windows import Window as RasterWindow
+
+        return RasterWindow(self.col, self.row, self.width, self.height)
+
 
 @runtime_checkable
 class Source(Protocol):
@@ -211,12 +217,6 @@ class BandFile:
         )  # fmt: skip
 
 
-def _rasterio(window: Window) -> Any:
-    from rasterio.windows import Window as RasterWindow
-
-    return RasterWindow(window.col, window.row, window.width, window.height)
-
-
 @dataclass(frozen=True)
 class RasterSource:
     """Bands of one or more rasters on one grid, in any format that GDAL reads."""
@@ -256,7 +256,7 @@ class RasterSource:
                         file.to_values(numbers, plane[place])
                 flags = dataset.mask_flag_enums[files[0].index - 1]
                 if self.masked and MaskFlags.per_dataset in flags:
-                    out[:, dataset.dataset_mask(window=_rasterio(window)) == 0] = np.nan
+                    out[:, dataset.dataset_mask(window=window.to_rasterio()) == 0] = np.nan
             except (RasterioError, OSError):
                 self._open.__dict__.pop(opened, None)
                 raise
@@ -284,12 +284,12 @@ class RasterSource:
         tile = tile_shape(dataset.block_shapes[indexes[0] - 1], size)
         if tile is None:
             whole = Window(0, 0, window.height, window.width)
-            yield dataset.read(indexes, window=_rasterio(window)), whole.slices
+            yield dataset.read(indexes, window=window.to_rasterio()), whole.slices
             return
         where = window.row, window.col, window.height, window.width
         for place, inside, outside in pieces(where, tile, dataset.shape):
             key = (self._owner.number, path, *indexes, *place)
-            read = partial(dataset.read, indexes, window=_rasterio(Window(*place)))
+            read = partial(dataset.read, indexes, window=Window(*place).to_rasterio())
             yield TILES.get(key, read)[:, *inside], outside
 
     def _dataset(self, path: str) -> Any:

@@ -69,7 +69,8 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         # Drawn first, so that a number found by "auto" gives the same units when it is given.
         seed = _seed(rng)
         n_units = self._check(rows)
-        sample = Subsample(rows, self.n_curve_rows, rng, places)
+        # Pairs of places are for comparing numbers.
+        sample = Subsample(rows, self.n_curve_rows, rng, places if n_units is None else None)
         if n_units is None:
             self.selection_ = self._select(sample, rng)
             n_units = self.selection_["chosen"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def most_central(labels: Sequence[NDArray[np.intp]]) -> int:
     return int(alike.sum(axis=1).argmax())
 
 
-def rand_index(one: NDArray[np.intp], other: NDArray[np.intp]) -> float:
+def rand_index(one: NDArray[Any], other: NDArray[Any]) -> float:
     """Return the adjusted Rand index (Hubert & Arabie 1985) of two clusterings of rows (n,).
 
     To the bit scikit-learn's, which spends a hundred times as long on looking at its arguments:

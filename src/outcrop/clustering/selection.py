@@ -287,7 +287,7 @@ def select(
     numbers = numbers[: len(scored)]
     curves = _curves(numbers, scored)
     if curves["net_likelihood"] is not None:
-        net = _net(scored)
+        net = deciding(scored)
         rule = "held-out likelihood, less the price of a unit"
         if curves["continuity"] is not None:
             rule += f", and what units tell of the ground some {FAR} pixels off"
@@ -301,7 +301,7 @@ def select(
     return {**curves, "chosen": chosen, "rule": rule}
 
 
-def _net(scored: Sequence[Mapping[str, float | None]]) -> NDArray[np.float64]:
+def deciding(scored: Sequence[Mapping[str, float | None]]) -> NDArray[np.float64]:
     """Return what is highest at the best number, -inf where it is not known."""
     net = _known(scored, "net_likelihood", -np.inf)
     goes_on = _known(scored, "continuity", 0.0)
@@ -327,7 +327,7 @@ def _until_worse(
         warnings.simplefilter("ignore", ConvergenceWarning)
         for candidate in candidates:
             scored.append(sample.score(candidate))
-            net = _net(scored)
+            net = deciding(scored)
             if np.isfinite(net).any() and len(net) - 1 - int(np.argmax(net)) >= PATIENCE:
                 break
     return scored

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 from scipy.stats import f as f_distribution
 from sklearn.base import clone
-from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import check_is_fitted
 
 from outcrop.clustering import student_kernels as kernels
 from outcrop.clustering.base import WITHIN, Clusterer, Rows
-from outcrop.clustering.consensus import consensus, half_whitened
+from outcrop.clustering.consensus import consensus, half_whitened, rand_index
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
 from outcrop.clustering.selection import Candidate, Subsample, continuity, distinct_rows
 from outcrop.engine import side_by_side
@@ -433,7 +432,7 @@ class StudentMixture(Clusterer):
             one._information(densities),
             net_likelihood=float(seen) / 2 - one._priced(sample.n_all),
             continuity=_going_on(sample, [(one, labels), (other, others)]),
-            stability=float(adjusted_rand_score(labels, others)),
+            stability=rand_index(labels, others),
         )
 
     def _priced(self, n_rows: int) -> float:

@@ -62,12 +62,17 @@ def read_ground(scene: Scene, settings: Settings, folder: Path) -> Ground:
     if settings.design:
         designs.check_design(truth.codes, scene.reference)
         strata = read_strata(settings.strata, source) if settings.strata else None
-    name = "".join(c if c.isalnum() or c in "-_" else "_" for c in scene.name)
-    path = folder / REFERENCES / f"{name}.npz"
+    path = reference_file(folder, scene.name)
     truth.save(path)
     known = json.loads(json.dumps(identity(scene, list(file_paths(source)))))
     pixels = int(np.prod(source.grid.shape))
     return Ground(scene, truth, pixels, _pixel_area(source), path, known, strata)
+
+
+def reference_file(folder: Path, scene: str) -> Path:
+    """Return where a comparison keeps the reference of a scene of that name."""
+    name = "".join(c if c.isalnum() or c in "-_" else "_" for c in scene)
+    return folder / REFERENCES / f"{name}.npz"
 
 
 def _pixel_area(source: Source) -> float | None:

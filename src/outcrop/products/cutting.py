@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from outcrop.products.edits import Edited, Split
 
 if TYPE_CHECKING:
+    from affine import Affine
     from odc.geo.geobox import GeoBox
 
 
@@ -45,17 +46,25 @@ def cut(
     """Give what lies in the splits' polygons their numbers, in place; see `edited_labels`."""
     for split in splits:
         pixels = to_pixels(np.asarray(split.ring, np.float64), grid)
-        inside = ring_mask((pixels - (col, row)) / step, labels.shape)
-        if inside is not None:
-            labels[inside & np.isin(labels, split.labels)] = split.number
+        cut_one(labels, split, (pixels - (col, row)) / step)
     return labels
+
+
+def cut_one(labels: NDArray[np.uint8], split: Split, pixels: NDArray[np.float64]) -> None:
+    """Give what lies in a split's polygon, a ring of (column, row), its number, in place."""
+    inside = ring_mask(pixels, labels.shape)
+    if inside is not None:
+        labels[inside & np.isin(labels, split.labels)] = split.number
 
 
 def to_pixels(points: NDArray[np.float64], grid: GeoBox) -> NDArray[np.float64]:
     """Bring points of a map's CRS to (column, row), fractions included; as they are without one."""
-    if grid.crs is None:
-        return points
-    a, b, c, d, e, f = tuple(~grid.affine)[:6]
+    return points if grid.crs is None else transformed(~grid.affine, points)
+
+
+def transformed(affine: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply an affine transform to points (n, 2)."""
+    a, b, c, d, e, f = affine[:6]
     x, y = points.T
     with np.errstate(invalid="ignore"):  # infinite is what a projection cannot place
         return np.column_stack([a * x + b * y + c, d * x + e * y + f])

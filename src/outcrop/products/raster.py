@@ -144,11 +144,9 @@ def row_reader(path: Path) -> Iterator[Callable[[int, int], NDArray[np.uint8]]]:
 
 
 def _window_writer(dataset: Any) -> Callable[[Window, NDArray[Any]], None]:
-    from rasterio.windows import Window as RasterWindow
-
     def write(window: Window, array: NDArray[Any]) -> None:
-        where = RasterWindow(window.col, window.row, window.width, window.height)
-        dataset.write(array.reshape(-1, window.height, window.width), window=where)
+        planes = array.reshape(-1, window.height, window.width)
+        dataset.write(planes, window=window.to_rasterio())
 
     return write
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
@@ -55,12 +57,9 @@ def real_relief(
     """
     if not Path(path).is_file():
         raise InputError(f"there is no elevation model {str(path)!r}; give the folder that has it")
-    try:
-        with rasterio.open(path) as source:
-            heights, empty = source.read(1).astype(np.float32), source.nodata
-            down, right = _steps(source)
-    except RasterioError as error:
-        raise InputError(f"{str(path)!r} cannot be read as a raster: {error}") from error
+    with _opened(path) as source:
+        heights, empty = source.read(1).astype(np.float32), source.nodata
+        down, right = _steps(source)
     rows = corner[0] + np.arange(shape[0]) * pixel_size / down
     columns = corner[1] + np.arange(shape[1]) * pixel_size / right
     if min(corner) < 0 or rows[-1] > heights.shape[0] - 1 or columns[-1] > heights.shape[1] - 1:
@@ -92,11 +91,8 @@ def relief_between(
     InputError
         As `real_relief` does, and if the elevation model is smaller than the scene.
     """
-    try:
-        with rasterio.open(path) as source:
-            size, steps = source.shape, _steps(source)
-    except RasterioError as error:
-        raise InputError(f"{str(path)!r} cannot be read as a raster: {error}") from error
+    with _opened(path) as source:
+        size, steps = source.shape, _steps(source)
     room = [
         n - 2 - many * pixel_size / metres
         for n, many, metres in zip(size, shape, steps, strict=True)
@@ -108,6 +104,15 @@ def relief_between(
         )
     corner = (int(place[0] * room[0]), int(place[1] * room[1]))
     return real_relief(path, rng, shape, pixel_size, corner, roughness_m)
+
+
+@contextmanager
+def _opened(path: str | PathLike[str]) -> Iterator[rasterio.DatasetReader]:
+    try:
+        with rasterio.open(path) as source:
+            yield source
+    except RasterioError as error:
+        raise InputError(f"{str(path)!r} cannot be read as a raster: {error}") from error
 
 
 def _steps(source: rasterio.DatasetReader) -> tuple[float, float]:

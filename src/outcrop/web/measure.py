@@ -34,7 +34,7 @@ class Labels:
 
     def read(self, dataset: Any, window: Window) -> NDArray[np.uint8]:
         """Return (height, width) of labels; ``dataset`` is ``units.tif``."""
-        labels: NDArray[np.uint8] = dataset.read(1, window=_raster_window(window))
+        labels: NDArray[np.uint8] = dataset.read(1, window=window.to_rasterio())
         return cut(labels, self.splits, self.run.grid, row=window.row, col=window.col)
 
 
@@ -70,7 +70,7 @@ def sums_inside(run: Run, state: Edited, ring: Ring) -> UnitSums:
             if inside is None or not inside.any():
                 continue
             drawn = np.where(inside, owner[labels.read(units, window)], 0).astype(np.uint8)
-            data = read(_raster_window(window)).astype(np.float32)
+            data = read(window.to_rasterio()).astype(np.float32)
             rows = areas[window.row : window.row + window.height]
             table += UnitSums.of_tile(data, drawn, rows).table
     return UnitSums(table)
@@ -141,7 +141,7 @@ def look_at_point(run: Run, at: Sequence[float]) -> dict[str, Any]:
     facts["unit"] = state.unit_of.get(label)
     if run.image.is_file():
         with pixels_of(run.image) as read:
-            facts["spectrum"] = _or_none(read(_raster_window(window))[:, 0, 0])
+            facts["spectrum"] = _or_none(read(window.to_rasterio())[:, 0, 0])
     facts["confidence"] = _confidence(run, [window], None)
     facts["unlike"] = facts["confidence"] == UNLIKE
     return facts
@@ -189,7 +189,7 @@ def _confidence(run: Run, windows: Sequence[Window], ring: Ring | None) -> float
     total, count = 0.0, 0
     with open_quietly(str(path)) as dataset:
         for window in windows:
-            values = dataset.read(1, window=_raster_window(window))
+            values = dataset.read(1, window=window.to_rasterio())
             known = (values <= 100) & (values != dataset.nodata)
             if ring is not None:
                 inside = mask_of(run, ring, window)
@@ -237,12 +237,6 @@ def nearest(
         for i in order
         if np.isfinite(cosine[i])
     ]
-
-
-def _raster_window(window: Window) -> Any:
-    from rasterio.windows import Window as RasterWindow
-
-    return RasterWindow(window.col, window.row, window.width, window.height)
 
 
 def _or_none(values: Any, *, any_nan: bool = True) -> list[float | None] | None:

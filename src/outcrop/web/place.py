@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.products.cutting import to_pixels
+from outcrop.products.cutting import to_pixels, transformed
 
 if TYPE_CHECKING:
     from affine import Affine
@@ -94,8 +94,8 @@ class Place:
         points = np.asarray(degrees, np.float64).reshape(-1, 2)
         if self.on_earth:
             return np.column_stack(self._crs_of_degrees(*points.T))
-        pixels = _applied(~self.plane, _to_metres(points))
-        return pixels if self.grid.crs is None else _applied(self.grid.affine, pixels)
+        pixels = transformed(~self.plane, _to_metres(points))
+        return pixels if self.grid.crs is None else transformed(self.grid.affine, pixels)
 
     def to_pixels(self, points: Points) -> Points:
         """Bring points of the map's CRS to (column, row), fractions of pixels included."""
@@ -104,8 +104,8 @@ class Place:
     def from_pixels(self, pixels: Points) -> Points:
         """Bring (column, row) to the degrees that the browser uses."""
         if not self.on_earth:
-            return _to_degrees(_applied(self.plane, pixels))
-        points = _applied(self.grid.affine, pixels)
+            return _to_degrees(transformed(self.plane, pixels))
+        points = transformed(self.grid.affine, pixels)
         return np.column_stack(self._crs_of_degrees(*points.T, inverse=True))
 
     def to_tile_metres(self, points: Points) -> Points:
@@ -148,13 +148,6 @@ def _fits_mercator(grid: GeoBox) -> bool:
     _, (west, south, east, north) = footprint(grid)
     finite = bool(np.isfinite([west, south, east, north]).all())
     return finite and -180 <= west < east <= 180 and south > -HIGHEST and north < HIGHEST
-
-
-def _applied(affine: Affine, points: Points) -> Points:
-    x, y = points.T
-    a, b, c, d, e, f = affine[:6]
-    with np.errstate(invalid="ignore"):  # infinite is what a projection cannot place
-        return np.column_stack([a * x + b * y + c, d * x + e * y + f])
 
 
 def _to_metres(degrees: Points) -> Points:

@@ -26,7 +26,7 @@ from rio_tiler.models import ImageData
 from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory
 
-from outcrop.products.cutting import ring_mask
+from outcrop.products.cutting import cut_one
 from outcrop.source import open_quietly
 from outcrop.web.composites import coloured, parse_channels
 from outcrop.web.place import Place
@@ -246,9 +246,7 @@ def _cut(run: Run, image: ImageData) -> ImageData:
     for split in splits:
         ring = run.place.to_tile_metres(np.array(split.ring))
         x, y = (ring[:, 0] - left) / (right - left), (top - ring[:, 1]) / (top - bottom)
-        inside = ring_mask(np.column_stack([x * width, y * height]), (height, width))
-        if inside is not None:
-            labels[inside & np.isin(labels, split.labels)] = split.number
+        cut_one(labels, split, np.column_stack([x * width, y * height]))
     image.array = np.ma.MaskedArray(labels[None], np.ma.getmaskarray(image.array))
     return image
 
