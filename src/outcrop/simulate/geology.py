@@ -46,6 +46,8 @@ STRATA = (
 
 INTRUSION, COVER = "kaolinised granite", "alluvium"
 MOST_UNITS = len(STRATA) + 2
+RIDGE_FOOT_M = 100.0
+"""How far the foot of a ridge reaches into softer rock."""
 
 
 class GeologicalMap(NamedTuple):

@@ -9,24 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from outcrop.sensors import Band, get_sensor
+from outcrop.sensors import get_sensor
 from outcrop.simulate.detector import detect
-from outcrop.simulate.geology import GeologicalMap, Labels, bed_texture, generate_map, province
+from outcrop.simulate.geology import RIDGE_FOOT_M, GeologicalMap, Labels, generate_map, province
 from outcrop.simulate.law import Law
-from outcrop.simulate.light import haze, light_by_band, real_relief
+from outcrop.simulate.light import real_relief
 from outcrop.simulate.maps import chart_of_codes, common_units, read_units
-from outcrop.simulate.observe import grow
 from outcrop.simulate.scene import SimulatedScene
+from outcrop.simulate.scenery import lay_out
 from outcrop.simulate.spectra import band_reflectance
-from outcrop.simulate.surface import abundances, fine_grain, plant_cover
-from outcrop.simulate.terrain import Field, fractal_noise
-from outcrop.simulate.weathering import weathered_ground
+from outcrop.simulate.terrain import fractal_noise
 
 GEOLOGY = "mutawintji/Wilcannia_RockUnits_15m.tif"
 RELIEF = "zion/srtm.tif"
 
 _MAP_PIXEL_M = 15.0
-_FOOT_M = 100.0  # how far the foot of a ridge reaches into softer rock
 _EDGE_PIXELS = 2  # that a geologist's polygons keep away from contacts
 _CORNER = (300000.0, 4100000.0)  # made up, UTM 12 N
 
@@ -59,20 +56,15 @@ def simulate_ground(law: Law, data: Path, realisation: int = 0) -> SimulatedScen
     streams = np.random.SeedSequence([law.seed, 1 + realisation]).spawn(4)
     surface, plants, grain, noise = (np.random.default_rng(s) for s in streams)
     chart = _chart(place, law, data)
-    elevation = chart.terrain.elevation
-    shares = abundances(chart.labels, len(law.units), elevation, law.pixel_size)
-    # The beds are the place's own: a bright bed is bright in every realisation.
-    cube = weathered_ground(surface, law, shares, bands, bed_texture(place, chart.bedding))
-    fine_grain(grain, cube, law.grain)
-    green, dry = plant_cover(
-        plants, chart.labels, chart.rocks, chart.terrain, law.pixel_size, law.vegetation
-    )
-    grow(cube, bands, green, dry)
-    light = _see(cube, law, bands, elevation, place, noise)
+    seen = lay_out(law, chart, bands, place, surface, plants, grain)
+    detect(
+        noise, seen.cube, law.sensor, bands, law.pixel_size, law.sun[0],
+        stripes=law.stripes, dead=law.dead,
+    )  # fmt: skip
     truth, mapped = _labels(labelling, law, chart.labels)
     spectra = band_reflectance(chart.rocks, bands)
     return SimulatedScene(
-        reflectance=cube,
+        reflectance=seen.cube,
         truth=truth,
         unit_names=tuple(law.units[u].name for u in mapped),
         bands=bands,
@@ -80,17 +72,17 @@ def simulate_ground(law: Law, data: Path, realisation: int = 0) -> SimulatedScen
         crs="EPSG:32612",
         sensor=law.sensor,
         spectra=spectra[mapped],
-        purity=np.take_along_axis(shares, chart.labels[None], axis=0)[0],
-        vegetation=green,
-        dry_grass=dry,
-        illumination=light,
-        elevation=elevation,
+        purity=seen.purity,
+        vegetation=seen.green,
+        dry_grass=seen.dry,
+        illumination=seen.light[len(bands) // 2],
+        elevation=chart.terrain.elevation,
     )
 
 
 def _chart(rng: np.random.Generator, law: Law, data: Path) -> GeologicalMap:
     relief = real_relief(data / RELIEF, rng, law.shape, law.pixel_size, law.dem, law.roughness_m)
-    foot, rocks = _FOOT_M / law.pixel_size, [unit.lithology() for unit in law.units]
+    foot, rocks = RIDGE_FOOT_M / law.pixel_size, [unit.lithology() for unit in law.units]
     if law.layout == "folded":
         return generate_map(
             rng, law.shape, len(rocks), law.relief_m, foot, rocks=rocks, relief=relief
@@ -105,26 +97,6 @@ def _real(law: Law, data: Path) -> Labels:
     row, column, step = law.window or (0, 0, 1)
     side = (law.shape[0] * step, law.shape[1] * step)
     return common_units(read_units(data / GEOLOGY, step * _MAP_PIXEL_M, (row, column, *side)).codes)
-
-
-def _see(
-    cube: Field,
-    law: Law,
-    bands: tuple[Band, ...],
-    elevation: Field,
-    place: np.random.Generator,
-    noise: np.random.Generator,
-) -> Field:
-    """Bring ground to what the sensor records, in place; return the light in the middle band."""
-    wavelengths = [band.wavelength_um or 0.56 for band in bands]
-    light = light_by_band(elevation, law.pixel_size, law.sun, wavelengths)
-    cube *= light
-    cube += haze(place, law.shape, wavelengths, law.haze)
-    detect(
-        noise, cube, law.sensor, bands, law.pixel_size, law.sun[0],
-        stripes=law.stripes, dead=law.dead,
-    )  # fmt: skip
-    return np.asarray(light[len(bands) // 2])
 
 
 def _labels(

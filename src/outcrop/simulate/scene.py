@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from outcrop.errors import InputError
 from outcrop.sensors import Band, get_sensor
-from outcrop.simulate.geology import MOST_UNITS, GeologicalMap, bed_texture, generate_map
+from outcrop.simulate.geology import (
+    MOST_UNITS,
+    RIDGE_FOOT_M,
+    GeologicalMap,
+    bed_texture,
+    generate_map,
+)
 from outcrop.simulate.maps import chart_of_codes, read_units
 from outcrop.simulate.observe import grow, observe
 from outcrop.simulate.spectra import Lithology, band_reflectance
@@ -21,7 +27,6 @@ from outcrop.simulate.terrain import Field, illumination
 LEAST_SIDE = 32
 """Rows and columns that a scene has at least."""
 
-_RIDGE_FOOT_M = 100.0  # how far the foot of a ridge reaches into softer rock
 _MOST_RELIEF_M = 250.0  # of ranges in arid shield country, however wide the scene
 _CORNER = (618705.0, 6569725.0)  # somewhere in the arid west of New South Wales, UTM 54 S
 
@@ -155,7 +160,7 @@ def simulate_scene(
     else:
         _check_shape(np.shape(geology))
         relief = _relief(np.shape(geology), pixel_size, relief_m)
-        foot = _RIDGE_FOOT_M / pixel_size
+        foot = RIDGE_FOOT_M / pixel_size
         chart, valid, names = chart_of_codes(ground, geology, nodata, lithologies, relief, foot)
 
     elevation = chart.terrain.elevation
@@ -293,5 +298,5 @@ def _made_up(
     if not 2 <= units <= MOST_UNITS:
         raise InputError(f"units must be 2-{MOST_UNITS}, got {units!r}; or pass a map as geology")
     relief = _relief(shape, pixel_size, relief_m)
-    chart = generate_map(rng, shape, units, relief, _RIDGE_FOOT_M / pixel_size)
+    chart = generate_map(rng, shape, units, relief, RIDGE_FOOT_M / pixel_size)
     return chart, np.ones(shape, dtype=bool), tuple(rock.name for rock in chart.rocks)

@@ -13,20 +13,18 @@ from numpy.typing import NDArray
 from outcrop.errors import InputError
 from outcrop.sensors import get_sensor
 from outcrop.simulate.detector import detect
-from outcrop.simulate.geology import GeologicalMap, bed_texture
+from outcrop.simulate.geology import RIDGE_FOOT_M, GeologicalMap
 from outcrop.simulate.law import Law, UnitLaw
-from outcrop.simulate.light import haze, light_by_band, relief_between
+from outcrop.simulate.light import relief_between
 from outcrop.simulate.maps import chart_of_codes, common_units, read_units
-from outcrop.simulate.observe import grow
 from outcrop.simulate.scene import SimulatedScene
+from outcrop.simulate.scenery import lay_out
 from outcrop.simulate.spectra import band_reflectance
-from outcrop.simulate.surface import abundances, fine_grain, plant_cover
+from outcrop.simulate.surface import fine_grain
 from outcrop.simulate.terrain import Field
-from outcrop.simulate.weathering import weathered_ground
 
 #: Metres of the grid that the ground is made on.
 FINE_M = 5.0
-_FOOT_M = 100.0  # how far the foot of a ridge reaches into softer rock
 
 
 def simulate_views(
@@ -80,25 +78,13 @@ def simulate_views(
     layout, chart, law, corner, crs = _chart(law, geology, window, steps, relief, place)
     streams = np.random.SeedSequence([law.seed, 1 + realisation]).spawn(2 + len(sensors))
     surface, plants, *seen = (np.random.default_rng(s) for s in streams)
-    elevation = chart.terrain.elevation
-    shares = abundances(chart.labels, len(law.units), elevation, FINE_M)
-    cube = weathered_ground(surface, law, shares, every, bed_texture(layout, chart.bedding))
-    green, dry = plant_cover(
-        plants, chart.labels, chart.rocks, chart.terrain, FINE_M, law.vegetation
-    )
-    grow(cube, every, green, dry)
-    wavelengths = [band.wavelength_um or 0.56 for band in every]
-    light = light_by_band(elevation, FINE_M, law.sun, wavelengths)
-    cube *= light
-    cube += haze(layout, law.shape, wavelengths, law.haze)
-    purity = np.take_along_axis(shares, chart.labels[None], axis=0)[0]
-
+    ground = lay_out(law, chart, every, layout, surface, plants)
     scenes, first = {}, 0
     for (name, own), rng in zip(bands.items(), seen, strict=True):
         step, size = steps[name], sensors[name]
         planes = slice(first, first + len(own))
         first += len(own)
-        recorded = np.stack([_means(plane, step) for plane in cube[planes]])
+        recorded = np.stack([_means(plane, step) for plane in ground.cube[planes]])
         fine_grain(rng, recorded, law.grain)
         odd = name == "aster"
         detect(
@@ -114,11 +100,11 @@ def simulate_views(
             crs=crs,
             sensor=name,
             spectra=band_reflectance(chart.rocks, own),
-            purity=_means(purity, step),
-            vegetation=_means(green, step),
-            dry_grass=_means(dry, step),
-            illumination=_means(light[planes][len(own) // 2], step),
-            elevation=_means(elevation, step),
+            purity=_means(ground.purity, step),
+            vegetation=_means(ground.green, step),
+            dry_grass=_means(ground.dry, step),
+            illumination=_means(ground.light[planes][len(own) // 2], step),
+            elevation=_means(chart.terrain.elevation, step),
         )
     return scenes
 
@@ -163,7 +149,9 @@ def _chart(
         relief_between(relief, rng, law.shape, FINE_M, place, law.roughness_m) if relief else None
     )
     rocks = [unit.lithology() for unit in law.units]
-    chart, _, _ = chart_of_codes(rng, codes, None, rocks, law.relief_m, _FOOT_M / FINE_M, heights)
+    chart, _, _ = chart_of_codes(
+        rng, codes, None, rocks, law.relief_m, RIDGE_FOOT_M / FINE_M, heights
+    )
     return rng, chart, law, (raster.transform[2], raster.transform[5]), raster.crs
 
 
