@@ -74,16 +74,12 @@ def look(case: Case, name: str, data: Path) -> Facts:
         model = fit_model(ready.sample, ready.features, ready.front, source.bands, ready.recipe)
         mask = valid_mask(scene.reflectance)
         made = label(model, scene.reflectance, mask, evidence=True)
-        units = made.labels
-        for step in model.filters:
-            numbers = np.asarray(model.numbers, np.uint8)
-            needs = getattr(step, "needs_evidence", False)
-            units = step(units, made.evidence, numbers) if needs else step(units)
+        units = made.refined(model.filters, model.numbers)
         bins = [np.arange(BINS), np.arange(AROUND + 1)[:, None]]
         odds, alike = (told(model, units, made, what) for what in bins)
     there = (units > 0) & (scene.truth > 0)
     facts = {"unit": units, "truth": scene.truth, "odds": odds, "alike": alike,
-             "unlike": made.unlike}  # fmt: skip
+             "unlike": made.evidence.unlike}  # fmt: skip
     own = np.zeros(256)
     own[list(model.numbers)] = model.confidence.distinctness
     return {**{n: a[there] for n, a in facts.items()}, "distinctness": own}
@@ -95,8 +91,8 @@ def told(model, units, made, what) -> np.ndarray:
     table = np.ascontiguousarray(np.broadcast_to(what, shape), np.uint8)
     asked = dataclasses.replace(model.confidence, table=table)
     whole = tuple(slice(0, n) for n in units.shape)
-    planes = made.labels, made.evidence, made.ahead, np.zeros_like(made.unlike)
-    return asked(units, *planes, model.numbers, whole)
+    evidence = dataclasses.replace(made.evidence, unlike=np.zeros_like(made.evidence.unlike))
+    return asked(units, made.labels, evidence, model.numbers, whole)
 
 
 def kept(case: Case, name: str, data: Path, cache: Path) -> Facts:

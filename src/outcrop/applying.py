@@ -16,7 +16,7 @@ from outcrop.confidence.kernels import REACH
 from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
 from outcrop.indices import Ready, require, stack
-from outcrop.labelling import Labelled, Rate, label, rated
+from outcrop.labelling import Rate, label, rated
 from outcrop.measuring import KINDS, Gauge
 from outcrop.model import Model
 from outcrop.products.confidence import confidence_layer
@@ -98,7 +98,7 @@ class _Label:
         sure = "confidence" in self.layers
         wanted = sure or any(getattr(f, "needs_evidence", False) for f in self.filters)
         made = label(self.model, data, mask, evidence=wanted, codes="code" in self.layers)
-        pixels: dict[str, NDArray[Any]] = {"units": self._refined(made)}
+        pixels: dict[str, NDArray[Any]] = {"units": made.refined(self.filters, self.model.numbers)}
         if made.codes is not None:
             pixels["code"] = made.codes
         if "mask" in self.layers:
@@ -137,15 +137,6 @@ class _Label:
         if "clear" in cores:
             facts["clear"] = np.bincount(cores["clear"].ravel(), minlength=2**16)
         return facts
-
-    def _refined(self, made: Labelled) -> NDArray[np.uint8]:
-        labels, numbers = made.labels, np.asarray(self.model.numbers, np.uint8)
-        for step in self.filters:
-            if getattr(step, "needs_evidence", False):
-                labels = step(labels, made.evidence, numbers)
-            else:
-                labels = step(labels)
-        return labels
 
 
 def apply_model(

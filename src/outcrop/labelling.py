@@ -6,16 +6,16 @@ are never held for the whole block; only labels, and the evidence where a filter
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.confidence.kernels import REACH, lead
+from outcrop.confidence import Evidence
+from outcrop.confidence.kernels import REACH
 from outcrop.model import Model
-from outcrop.scratch import scratch
 from outcrop.source import valid_mask
 
 #: Rows that are done at once.
@@ -30,31 +30,33 @@ class Labelled:
     ----------
     labels : ndarray of uint8, shape (y, x)
         0 = no data.
-    evidence : ndarray of float32, shape (k, y, x), or None
-        Log evidence of each unit, without meaning where there is no data. Belongs to the thread,
-        whose next block overwrites it.
-    ahead : ndarray of float32, shape (y, x), or None
-        Evidence of the label less that of the second unit; as the evidence.
-    unlike : ndarray of bool, shape (y, x), or None
-        Outside every unit's ellipsoid; as the evidence.
+    evidence : Evidence or None
+        Where it was asked for.
     codes : ndarray of float32, shape (d, y, x), or None
         NaN where there is no data.
     """
 
     labels: NDArray[np.uint8]
-    evidence: NDArray[np.float32] | None
-    ahead: NDArray[np.float32] | None
-    unlike: NDArray[np.bool_] | None
+    evidence: Evidence | None
     codes: NDArray[np.float32] | None
 
     def rows(self, rows: slice) -> Labelled:
         """Return views of some rows."""
+        return Labelled(
+            self.labels[rows],
+            None if self.evidence is None else self.evidence.rows(rows),
+            None if self.codes is None else self.codes[:, rows],
+        )
 
-        def cut(plane: Any) -> Any:
-            return None if plane is None else plane[..., rows, :]
-
-        planes = (self.evidence, self.ahead, self.unlike, self.codes)
-        return Labelled(self.labels[rows], *map(cut, planes))
+    def refined(self, filters: Sequence[Any], numbers: Sequence[int]) -> NDArray[np.uint8]:
+        """Return the labels after filters, as `outcrop.refinement` has them, one by one."""
+        labels, places = self.labels, np.asarray(numbers, np.uint8)
+        for step in filters:
+            if self.evidence is not None and getattr(step, "needs_evidence", False):
+                labels = step(labels, self.evidence.log, places)
+            else:
+                labels = step(labels)
+        return labels
 
 
 def label(
@@ -74,8 +76,7 @@ def label(
     mask : ndarray of bool, shape (y, x)
         Where every band has a value.
     evidence, codes : bool
-        Whether these are wanted besides the labels; with evidence comes how far the label is
-        ahead, and what is unlike any unit.
+        Whether these are wanted besides the labels.
 
     Returns
     -------
@@ -83,9 +84,7 @@ def label(
     """
     made = Labelled(
         np.zeros(mask.shape, np.uint8),
-        scratch((len(model.numbers), *mask.shape), "evidence") if evidence else None,
-        scratch(mask.shape, "ahead") if evidence else None,
-        np.zeros(mask.shape, np.bool_) if evidence else None,
+        Evidence.room(len(model.numbers), mask.shape) if evidence else None,
         np.full((model.width, *mask.shape), np.nan, np.float32) if codes else None,
     )
     work = _by_planes if _has_planes(model) else _by_rows
@@ -100,11 +99,9 @@ def rated(
     """Return the confidence of a block's core; ``labels`` are the final ones of the block."""
     if model.confidence is None:
         raise RuntimeError("confidence needs a model that knows it")
-    if made.evidence is None or made.ahead is None or made.unlike is None:
+    if made.evidence is None:
         raise RuntimeError("confidence needs evidence")
-    return model.confidence(
-        labels, made.labels, made.evidence, made.ahead, made.unlike, model.numbers, core
-    )
+    return model.confidence(labels, made.labels, made.evidence, model.numbers, core)
 
 
 @dataclass(frozen=True)
@@ -148,10 +145,11 @@ def _by_planes(
     model: Model, features: NDArray[np.float32], mask: NDArray[np.bool_], into: Labelled
 ) -> None:
     """Do all pixels, with data or not, in the order that they lie in."""
-    units = model.clusterer.planes(features, into.evidence)
+    evidence = into.evidence
+    units = model.clusterer.planes(features, None if evidence is None else evidence.log)
     np.multiply(np.asarray(model.numbers, np.uint8)[units], mask, out=into.labels)
-    if into.evidence is not None and into.ahead is not None and into.unlike is not None:
-        lead(into.evidence, model.clusterer.limits(), into.ahead, into.unlike)
+    if evidence is not None:
+        evidence.compare(model.clusterer.limits())
     if into.codes is not None:
         into.codes[:, mask] = features[:, mask]
 
@@ -162,10 +160,9 @@ def _by_rows(
     """Take the pixels with data out, as rows, and put the results back."""
     rows = model.codes(np.ascontiguousarray(features[:, mask].T))
     into.labels[mask] = model.assign(rows)
-    if into.evidence is not None and into.ahead is not None and into.unlike is not None:
-        into.evidence[:, mask] = model.evidence(rows).T
-        unlimited = np.full(len(into.evidence), -np.inf, np.float32)
-        lead(into.evidence, unlimited, into.ahead, into.unlike)
-        into.unlike[mask] = model.clusterer.outside(rows)
+    if into.evidence is not None:
+        into.evidence.log[:, mask] = model.evidence(rows).T
+        into.evidence.compare(np.full(len(model.numbers), -np.inf, np.float32))
+        into.evidence.unlike[mask] = model.clusterer.outside(rows)
     if into.codes is not None:
         into.codes[:, mask] = rows.T

@@ -14,7 +14,7 @@ from scipy.stats import multivariate_t
 from outcrop import confidence, pipeline
 from outcrop.applying import apply_model
 from outcrop.clustering import CLUSTERERS
-from outcrop.confidence import NO_DATA, UNLIKE, Confidence, calibration, facts_of, kernels
+from outcrop.confidence import NO_DATA, UNLIKE, Confidence, Evidence, calibration, facts_of, kernels
 from outcrop.config import Recipe, Step, load_recipe, with_step
 from outcrop.labelling import Rate, label
 from outcrop.model import Model, fit_model
@@ -33,18 +33,19 @@ def asked(labels, evidence, what, unlike=None, core=None):
     shape = (len(evidence), kernels.AROUND + 1, kernels.BINS)
     table = np.ascontiguousarray(np.broadcast_to(what, shape), np.uint8)
     rate = Confidence(table, 1.0, "", True, 0.0)
-    leading, ahead, none = leaders(evidence)
-    unlike = none if unlike is None else unlike
+    leading, compared = leaders(evidence)
+    if unlike is not None:
+        compared = dataclasses.replace(compared, unlike=unlike)
     core = core or tuple(slice(0, n) for n in labels.shape)
-    return rate(labels, leading, evidence, ahead, unlike, NUMBERS, core)
+    return rate(labels, leading, compared, NUMBERS, core)
 
 
 def leaders(evidence, limits=None):
-    """Return the labels of the most evidence, how far they are ahead, and what is unlike."""
-    ahead, unlike = np.empty(evidence.shape[1:], np.float32), np.empty(evidence.shape[1:], bool)
-    limits = np.full(len(evidence), -np.inf, np.float32) if limits is None else limits
-    kernels.lead(evidence, limits, ahead, unlike)
-    return np.asarray(NUMBERS, np.uint8)[evidence.argmax(axis=0)], ahead, unlike
+    """Return the labels of the most evidence, and the evidence with its lead."""
+    shape = evidence.shape[1:]
+    compared = Evidence(evidence, np.empty(shape, np.float32), np.empty(shape, bool))
+    compared.compare(np.full(len(evidence), -np.inf, np.float32) if limits is None else limits)
+    return np.asarray(NUMBERS, np.uint8)[evidence.argmax(axis=0)], compared
 
 
 def some_labels(seed, shape=(23, 31)):
@@ -75,8 +76,8 @@ def test_odds_are_those_against_the_strongest_rival(seed):
 def test_the_first_is_ahead_of_the_second():
     _, evidence = some_labels(4)
     first, second = np.sort(evidence, axis=0)[:-3:-1]
-    np.testing.assert_array_equal(leaders(evidence)[1], first - second)
-    assert (leaders(evidence[:1])[1] == np.inf).all()
+    np.testing.assert_array_equal(leaders(evidence)[1].ahead, first - second)
+    assert (leaders(evidence[:1])[1].ahead == np.inf).all()
 
 
 def test_alike_neighbours_are_counted_of_those_with_data():
@@ -140,7 +141,7 @@ def test_whole_rasters_are_outside_as_rows_are():
     rows[::7] *= 4
     evidence = np.empty((fitted.n_units_, 40, 100), np.float32)
     fitted.planes(np.ascontiguousarray(rows.T).reshape(4, 40, 100), evidence)
-    _, _, found = leaders(evidence, fitted.limits())
+    found = leaders(evidence, fitted.limits())[1].unlike
     expected = fitted.outside(rows).reshape(40, 100)
     assert 0.02 < expected.mean() < 0.5
     assert (found != expected).mean() < 0.001  # float32 against float64, at the edge
@@ -225,9 +226,9 @@ def test_labels_come_with_their_lead(clusterer):
     model = fit_model(ready.sample, ready.features, ready.front, source.bands, recipe)
     mask = valid_mask(source.data)
     made = label(model, source.data, mask, evidence=True)
-    first, second = np.sort(made.evidence[:, mask], axis=0)[:-3:-1]
-    np.testing.assert_array_equal(made.ahead[mask], first - second)
-    leading = np.asarray(model.numbers)[made.evidence.argmax(axis=0)]
+    first, second = np.sort(made.evidence.log[:, mask], axis=0)[:-3:-1]
+    np.testing.assert_array_equal(made.evidence.ahead[mask], first - second)
+    leading = np.asarray(model.numbers)[made.evidence.log.argmax(axis=0)]
     np.testing.assert_array_equal(made.labels, np.where(mask, leading, 0))
 
 

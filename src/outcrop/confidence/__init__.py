@@ -8,6 +8,7 @@ are right (`outcrop.confidence.calibration`, docs/decisions/0017-confidence.md).
 
 from __future__ import annotations
 
+from outcrop.confidence.evidence import Evidence
 from outcrop.confidence.rating import NO_DATA, UNLIKE, WORD_UNLIKE, Confidence
 from outcrop.confidence.telling import confidence_notes, facts_of, source_of
 
@@ -16,6 +17,7 @@ __all__ = [
     "UNLIKE",
     "WORD_UNLIKE",
     "Confidence",
+    "Evidence",
     "confidence_notes",
     "facts_of",
     "source_of",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.confidence.calibration import choose, distinctness
+from outcrop.confidence.evidence import Evidence
 from outcrop.confidence.kernels import rate
 from outcrop.config import Recipe
 
@@ -76,9 +77,7 @@ class Confidence:
         self,
         labels: NDArray[np.uint8],
         leading: NDArray[np.uint8],
-        evidence: NDArray[np.float32],
-        ahead: NDArray[np.float32],
-        unlike: NDArray[np.bool_],
+        evidence: Evidence,
         numbers: Sequence[int],
         core: tuple[slice, slice],
     ) -> NDArray[np.uint8]:
@@ -88,11 +87,7 @@ class Confidence:
         ----------
         labels, leading : ndarray of uint8, shape (y, x)
             The final ones, 0 = no data, and those of the most evidence.
-        evidence : ndarray of float32, shape (k, y, x)
-        ahead : ndarray of float32, shape (y, x)
-            The most evidence less the second most.
-        unlike : ndarray of bool, shape (y, x)
-            Outside every unit's ellipsoid.
+        evidence : Evidence
         numbers : sequence of int
             The label of each unit.
         core : tuple of slice
@@ -109,8 +104,8 @@ class Confidence:
         rows, columns = core
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
         rate(
-            labels, leading, ahead, evidence, place, np.float32(self.strength),
-            (rows.start, columns.start), self.table, unlike, out,
+            labels, leading, evidence.ahead, evidence.log, place, np.float32(self.strength),
+            (rows.start, columns.start), self.table, evidence.unlike, out,
         )  # fmt: skip
         return out
 
