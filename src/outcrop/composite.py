@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from outcrop.bareness import bareness_of
 from outcrop.mosaic import MosaicSource, overlap
 from outcrop.reasons import CLEAR, FILL
-from outcrop.source import Window, read_reasons
+from outcrop.source import ObservedSource, Window, read_reasons
 
 COMPOSITES = ("first", "median", "geomedian", "barest")
 #: Bytes of observations held at once; a window of many dates is composed strip by strip.
@@ -18,7 +18,7 @@ BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class CompositeSource(MosaicSource):
+class CompositeSource(ObservedSource, MosaicSource):
     """Several scenes of the same bands on one grid, composed pixel by pixel.
 
     ``kind`` is ``median`` (by band), ``geomedian`` or ``barest`` (the geometric median, weighted
@@ -27,11 +27,6 @@ class CompositeSource(MosaicSource):
 
     kind: str = "geomedian"
     counts: bool = True
-
-    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the bands, and why pixels are missing that no scene has."""
-        data, reasons, _ = self.read_observed(window)
-        return data, reasons
 
     def read_observed(
         self, window: Window
@@ -60,9 +55,7 @@ class CompositeSource(MosaicSource):
             if here is None:
                 continue
             at = here.inside(window)
-            part, codes = read_reasons(
-                source, Window(here.row - row, here.col - col, here.height, here.width)
-            )
+            part, codes = read_reasons(source, here.shifted(-row, -col))
             layer = np.full((len(self.bands), *shape), np.nan, np.float32)
             layer[:, *at] = part
             stack.append(layer)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.engine import TILE, cut
-from outcrop.mosaic import MaskedSource, MosaicSource, offsets_of
+from outcrop.mosaic import MaskedSource, MosaicSource, offsets_of, overlap
 from outcrop.reasons import CLEAR, CODES, FILL, OUTSIDE, SWITCHES
 from outcrop.source import Source, Window, has_reasons, leaves, read_reasons
 
@@ -88,7 +88,7 @@ def _counted(mosaic: MosaicSource, area: MaskedSource | None) -> NDArray[np.int6
     total = np.zeros((len(SWITCHES), _COLUMNS), np.int64)
     for i in chosen:
         core = blocks[i].core
-        window = Window(core.row + row, core.col + col, core.height, core.width)
+        window = core.shifted(row, col)
         codes = [c for part in _parts(mosaic) if (c := part.codes(window)) is not None]
         if area is not None:
             outside = area.outside(core)
@@ -106,14 +106,11 @@ class _Part:
 
     def codes(self, window: Window) -> NDArray[np.uint8] | None:
         """Return the reasons within a window of the mosaic, fill where the scene does not reach."""
-        row, col = max(window.row, self.window.row), max(window.col, self.window.col)
-        bottom = min(window.row + window.height, self.window.row + self.window.height)
-        right = min(window.col + window.width, self.window.col + self.window.width)
-        if bottom <= row or right <= col:
+        here = overlap(window, self.window)
+        if here is None:
             return None
-        here = Window(row, col, bottom - row, right - col)
         out = np.full((window.height, window.width), FILL, np.uint8)
-        own = Window(row - self.window.row, col - self.window.col, here.height, here.width)
+        own = here.shifted(-self.window.row, -self.window.col)
         out[here.inside(window)] = read_reasons(self.source, own)[1]
         return out
 

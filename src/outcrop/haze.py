@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,7 @@ from outcrop.engine import TILE, Block, cut, run
 from outcrop.errors import SceneError
 from outcrop.quality import QualitySource
 from outcrop.sensors.base import Band
-from outcrop.source import Source, SourceOver, Window, leaves
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
+from outcrop.source import PixelwiseSource, Source, Window, leaves
 
 #: What a dark object reflects (Chavez 1996).
 DARK_REFLECTANCE = 0.01
@@ -46,7 +43,7 @@ _BINS = round((1.0 - BOTTOM) / STEP)
 
 
 @dataclass(frozen=True)
-class HazeSource(SourceOver):
+class HazeSource(PixelwiseSource):
     """A scene less its haze.
 
     Parameters
@@ -65,11 +62,6 @@ class HazeSource(SourceOver):
     haze: tuple[float, ...]
     dark: tuple[float, ...]
     exponent: float
-
-    @property
-    def grid(self) -> GeoBox:
-        """The scene's grid."""
-        return self.base.grid
 
     @property
     def notes(self) -> tuple[str, ...]:

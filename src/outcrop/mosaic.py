@@ -13,7 +13,16 @@ from outcrop.errors import SceneError
 from outcrop.reasons import CLEAR, FILL, OUTSIDE
 from outcrop.scene_names import AND
 from outcrop.sensors.base import Band
-from outcrop.source import Source, SourceOver, Window, read_observed, read_reasons, valid_mask
+from outcrop.source import (
+    ObservedSource,
+    ReasonedSource,
+    Source,
+    SourceOver,
+    Window,
+    read_observed,
+    read_reasons,
+    valid_mask,
+)
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -24,7 +33,7 @@ SPARSE = 100
 
 
 @dataclass(frozen=True)
-class MosaicSource:
+class MosaicSource(ReasonedSource):
     """Several scenes of the same bands on one grid; where they overlap the first one shows.
 
     ``notes`` and ``radiometry`` say how they were brought together.
@@ -47,10 +56,6 @@ class MosaicSource:
         """The bands, the same in every scene."""
         return self.parts[0][0].bands
 
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), each pixel from the first scene that has it."""
-        return self.read_reasons(window)[0]
-
     def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return the bands, and why pixels are missing that no scene has.
 
@@ -67,9 +72,7 @@ class MosaicSource:
             target, why = out[:, rows, cols], reasons[rows, cols]
             gap = ~valid_mask(target)
             if gap.any():
-                part, codes = read_reasons(
-                    source, Window(here.row - row, here.col - col, here.height, here.width)
-                )
+                part, codes = read_reasons(source, here.shifted(-row, -col))
                 target[:, gap] = part[:, gap]
                 missing = codes != CLEAR
                 why[gap & missing] = np.maximum(why, codes)[gap & missing]
@@ -78,7 +81,7 @@ class MosaicSource:
 
 
 @dataclass(frozen=True)
-class MaskedSource(SourceOver):
+class MaskedSource(ObservedSource, SourceOver):
     """A part of a scene: a window of it, without the pixels whose centres lie outside an area.
 
     ``geometries`` are GeoJSON-like, in the CRS of the scene.
@@ -93,22 +96,11 @@ class MaskedSource(SourceOver):
         """The grid of the window."""
         return self.base.grid[self.window.slices]
 
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), NaN outside the area."""
-        return self.read_reasons(window)[0]
-
-    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the bands, and why pixels are missing."""
-        data, reasons, _ = self.read_observed(window)
-        return data, reasons
-
     def read_observed(
         self, window: Window
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
-        """Return bands, reasons, and how many observations are clear."""
-        inner = Window(
-            self.window.row + window.row, self.window.col + window.col, window.height, window.width
-        )
+        """Return bands, reasons and clear observations; no data outside the area."""
+        inner = window.shifted(self.window.row, self.window.col)
         data, reasons, clear = read_observed(self.base, inner)
         outside = self.outside(window)
         data[:, outside] = np.nan

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +23,15 @@ from outcrop.reasons import (
     Flag,
 )
 from outcrop.sensors.base import Band, Sun
-from outcrop.source import Source, SourceOver, Window, read_observed, read_reasons, valid_mask
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
+from outcrop.source import (
+    PixelwiseSource,
+    ReasonedSource,
+    Source,
+    Window,
+    read_observed,
+    read_reasons,
+    valid_mask,
+)
 
 #: Quality layers are of 16 bits at most.
 LARGEST = 65535
@@ -84,16 +88,11 @@ def lowest(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class DecodedSource(SourceOver):
+class DecodedSource(PixelwiseSource):
     """A layer whose numbers say what is wrong with a pixel, read as codes of reasons."""
 
     base: Source
     flags: tuple[Flag, ...]
-
-    @property
-    def grid(self) -> GeoBox:
-        """The layer's own grid."""
-        return self.base.grid
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return the codes (1, height, width)."""
@@ -101,7 +100,7 @@ class DecodedSource(SourceOver):
 
 
 @dataclass(frozen=True)
-class QualitySource(SourceOver):
+class QualitySource(ReasonedSource, PixelwiseSource):
     """A scene and what is known of its quality.
 
     Parameters
@@ -138,17 +137,8 @@ class QualitySource(SourceOver):
     toa: bool = False
     acquired: str = ""
 
-    @property
-    def grid(self) -> GeoBox:
-        """The scene's grid."""
-        return self.base.grid
-
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), NaN where there is no data or it is masked."""
-        return self.read_reasons(window)[0]
-
     def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the bands as `read` does, and the reasons (height, width) of what is missing."""
+        """Return the bands, NaN where masked too, and why pixels (height, width) are missing."""
         data = self.base.read(window)
         reasons = np.full(data.shape[1:], CLEAR, np.uint8)
         saturated = np.isposinf(data).any(axis=0)
@@ -205,7 +195,7 @@ def untold(masks: Masks, told: Collection[int]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class WithReasons(SourceOver):
+class WithReasons(PixelwiseSource):
     """A source with planes for the reasons and, with ``clear``, the number of clear observations.
 
     So one pass reads bands, reasons and counts.
@@ -213,11 +203,6 @@ class WithReasons(SourceOver):
 
     base: Source
     clear: bool = False
-
-    @property
-    def grid(self) -> GeoBox:
-        """The scene's grid."""
-        return self.base.grid
 
     @property
     def bands(self) -> tuple[Band, ...]:

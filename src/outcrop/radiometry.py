@@ -24,7 +24,7 @@ from outcrop.errors import EmptyError
 from outcrop.mosaic import offsets_of, overlap
 from outcrop.sample import draw
 from outcrop.sensors.base import Band
-from outcrop.source import Source, SourceOver, Window, read_reasons
+from outcrop.source import PixelwiseSource, ReasonedSource, Source, Window, read_reasons
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -46,21 +46,12 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class MatchedSource(SourceOver):
+class MatchedSource(ReasonedSource, PixelwiseSource):
     """A scene with each band × gain + offset."""
 
     base: Source
     gains: tuple[float, ...]
     offsets: tuple[float, ...]
-
-    @property
-    def grid(self) -> GeoBox:
-        """The scene's grid."""
-        return self.base.grid
-
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), NaN where there is no data."""
-        return self.read_reasons(window)[0]
 
     def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return the bands, and why pixels are missing."""
@@ -86,8 +77,8 @@ class _Pair:
 
     def read(self, window: Window) -> NDArray[np.float32]:
         parts = [
-            source.read(Window(row + window.row, col + window.col, window.height, window.width))
-            for source, (row, col) in zip((self.one, self.other), self.corners, strict=True)
+            source.read(window.shifted(*corner))
+            for source, corner in zip((self.one, self.other), self.corners, strict=True)
         ]
         return np.concatenate(parts)
 

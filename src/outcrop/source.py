@@ -58,6 +58,10 @@ class Window:
         row, col = self.row - outer.row, self.col - outer.col
         return slice(row, row + self.height), slice(col, col + self.width)
 
+    def shifted(self, down: int, right: int) -> Window:
+        """Return a window of the same size, so many rows and columns on."""
+        return Window(self.row + down, self.col + right, self.height, self.width)
+
     def to_rasterio(self) -> Any:
         """Return the window as rasterio takes it."""
         from rasterio.windows import Window as RasterWindow
@@ -118,6 +122,42 @@ class SourceOver:
     def striped(self) -> bool:
         """As the scene is stored."""
         return self.base.striped
+
+
+class PixelwiseSource(SourceOver):
+    """A source over another, pixel on pixel: of its grid, too."""
+
+    @property
+    def grid(self) -> GeoBox:
+        """The scene's grid."""
+        return self.base.grid
+
+
+class ReasonedSource:
+    """A source that knows why pixels are missing: `read` follows from ``read_reasons``."""
+
+    def read(self, window: Window) -> NDArray[np.float32]:
+        """Return (band, height, width), NaN where there is no data."""
+        return self.read_reasons(window)[0]
+
+    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return the bands, and why pixels (height, width) are missing."""
+        raise NotImplementedError
+
+
+class ObservedSource(ReasonedSource):
+    """A source that counts clear observations, too: all follows from ``read_observed``."""
+
+    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return the bands, and why pixels (height, width) are missing."""
+        data, reasons, _ = self.read_observed(window)
+        return data, reasons
+
+    def read_observed(
+        self, window: Window
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
+        """Return the same, and how many observations (height, width) are clear."""
+        raise NotImplementedError
 
 
 def read_reasons(source: Source, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -16,14 +16,14 @@ from outcrop.scene_names import AND
 from outcrop.sensors import SENSORS, get_sensor
 from outcrop.sensors.base import Band
 from outcrop.sensors.naming import FileBand, name_bands
-from outcrop.source import Source, Window, read_observed
+from outcrop.source import ObservedSource, Source, Window, read_observed
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 
 @dataclass(frozen=True)
-class SensorStack:
+class SensorStack(ObservedSource):
     """Sources on one grid system, cut to what they have in common, band after band.
 
     ``parts`` are the sources and the row and column of each at which the common grid begins. A
@@ -42,25 +42,11 @@ class SensorStack:
         """One source a sensor."""
         return tuple(source for source, _, _ in self.parts)
 
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), NaN where there is no data."""
-        return self.read_reasons(window)[0]
-
-    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the bands, and why pixels are missing in one of the sensors or more."""
-        data, reasons, _ = self.read_observed(window)
-        return data, reasons
-
     def read_observed(
         self, window: Window
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
         """Return bands, reasons, and the clear observations of the sensor that has fewest."""
-        read = [
-            read_observed(
-                source, Window(window.row + row, window.col + col, window.height, window.width)
-            )
-            for source, row, col in self.parts
-        ]
+        read = [read_observed(source, window.shifted(row, col)) for source, row, col in self.parts]
         reasons, clear = read[0][1], read[0][2]
         for _, codes, counts in read[1:]:
             reasons, clear = lowest(reasons, codes), np.minimum(clear, counts)

@@ -20,6 +20,7 @@ from outcrop.gcps import Gcps
 from outcrop.reasons import CLEAR, FILL
 from outcrop.source import (
     RasterSource,
+    ReasonedSource,
     Source,
     SourceOver,
     Window,
@@ -111,7 +112,7 @@ def step_of(pixels: PixelMap, shape: tuple[int, int]) -> int:
 
 
 @dataclass(frozen=True)
-class WarpedSource(SourceOver):
+class WarpedSource(ReasonedSource, SourceOver):
     """A source on another grid; see `warp`."""
 
     base: Source
@@ -129,10 +130,6 @@ class WarpedSource(SourceOver):
         if gcps:
             place = f"{gcps.count} ground control points ({gcps.residual:.2g} pixels rms)"
         return (f"pixels of {place} are {how} on {say_grid(self.grid)}",)
-
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), NaN where there is no data."""
-        return self.read_reasons(window)[0]
 
     def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return the bands, and why pixels are missing; what lies outside the scene is fill."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,18 @@ from outcrop.relief import CORRECTIONS
 from outcrop.relief.correction import Correction
 from outcrop.relief.light import Light
 from outcrop.sensors.base import Band
-from outcrop.source import Source, SourceOver, Window, read_observed, read_reasons
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
+from outcrop.source import (
+    ObservedSource,
+    PixelwiseSource,
+    Source,
+    Window,
+    read_observed,
+    read_reasons,
+)
 
 
 @dataclass(frozen=True)
-class LitSource(SourceOver):
+class LitSource(ObservedSource, PixelwiseSource):
     """A scene on an elevation model.
 
     Parameters
@@ -51,28 +55,14 @@ class LitSource(SourceOver):
     paths: tuple[Path, ...] = ()
 
     @property
-    def grid(self) -> GeoBox:
-        """The scene's grid."""
-        return self.base.grid
-
-    @property
     def uncorrected(self) -> LitSource:
         """The same pixels with the light left in."""
         return replace(self, coefficients=(None,) * len(self.bands))
 
-    def read(self, window: Window) -> NDArray[np.float32]:
-        """Return (band, height, width), NaN where there is no data or it is masked."""
-        return self.read_reasons(window)[0]
-
-    def read_reasons(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the bands as `read` does, and the reasons (height, width) of what is missing."""
-        data, reasons, _ = self.read_observed(window)
-        return data, reasons
-
     def read_observed(
         self, window: Window
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint16]]:
-        """Return the same, and how many observations of a composite are clear."""
+        """Return the bands, why pixels are missing, and how many observations are clear."""
         data, reasons, clear = read_observed(self.base, window)
         if not (reasons == CLEAR).any():
             return data, reasons, clear
@@ -97,16 +87,11 @@ class LitSource(SourceOver):
 
 
 @dataclass(frozen=True)
-class NotedSource(SourceOver):
+class NotedSource(PixelwiseSource):
     """A scene as it is, and what the user should know of it."""
 
     base: Source
     notes: tuple[str, ...]
-
-    @property
-    def grid(self) -> GeoBox:
-        """The scene's grid."""
-        return self.base.grid
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width)."""
@@ -124,7 +109,7 @@ class NotedSource(SourceOver):
 
 
 @dataclass(frozen=True)
-class WithLight(SourceOver):
+class WithLight(PixelwiseSource):
     """Bands, then cosine of incidence and of slope: what a correction is fitted on.
 
     NaN where there is no direct sun or no height.
@@ -132,11 +117,6 @@ class WithLight(SourceOver):
 
     base: Source
     light: Light
-
-    @property
-    def grid(self) -> GeoBox:
-        """The scene's grid."""
-        return self.base.grid
 
     @property
     def bands(self) -> tuple[Band, ...]:

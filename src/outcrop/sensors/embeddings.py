@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +22,7 @@ from numpy.typing import NDArray
 from outcrop.errors import SceneError
 from outcrop.sensors import MODELS
 from outcrop.sensors.base import Band, Sensor
-from outcrop.source import Source, SourceOver, Window
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
+from outcrop.source import PixelwiseSource, Source, Window
 
 #: The largest quantised number of AlphaEarth, as the formula has it.
 QUANTISED = 127.5
@@ -77,7 +73,7 @@ def _of_any(model: Sensor, count: int) -> Sensor:
 
 
 @dataclass(frozen=True)
-class EmbeddingSource(SourceOver):
+class EmbeddingSource(PixelwiseSource):
     """A model's stored numbers as its features.
 
     Parameters
@@ -95,11 +91,6 @@ class EmbeddingSource(SourceOver):
     squared: bool = False
     scales: Source | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def grid(self) -> GeoBox:
-        """The scene's grid."""
-        return self.base.grid
 
     @property
     def layers(self) -> tuple[Source, ...]:
