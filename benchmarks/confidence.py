@@ -43,8 +43,8 @@ from outcrop.confidence import calibration
 from outcrop.confidence.kernels import AROUND, BINS, LEAST, STEPS
 from outcrop.config import load_recipe, with_step
 from outcrop.engine import limited_threads
+from outcrop.fitting import fit_model
 from outcrop.labelling import label
-from outcrop.model import fit_model
 from outcrop.pipeline import prepare
 from outcrop.simulate import simulate_scene
 from outcrop.source import valid_mask

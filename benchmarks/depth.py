@@ -32,7 +32,7 @@ from outcrop.clustering.kmeans import KMeans
 from outcrop.clustering.student import StudentMixture
 from outcrop.config import load_recipe
 from outcrop.engine import limited_threads
-from outcrop.model import fit_front
+from outcrop.fitting import fit_front
 from outcrop.reduction.dense import Dense
 from outcrop.reduction.pca import PCA
 from outcrop.reduction.stacked import StackedAutoencoder

@@ -35,7 +35,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from outcrop.applying import apply_model
 from outcrop.config import Preprocess, Recipe, Step, load_recipe, with_step
 from outcrop.engine import limited_threads
-from outcrop.model import fit_front, fit_model
+from outcrop.fitting import fit_front, fit_model
 from outcrop.pipeline import features_of
 from outcrop.sample import draw
 from outcrop.simulate import SimulatedScene

@@ -17,7 +17,7 @@ from benchmarks.simulated import WHOLE, scene
 from outcrop.config import load_recipe, with_step
 from outcrop.engine import limited_threads
 from outcrop.evaluation.scores import score_labels
-from outcrop.model import fit_model
+from outcrop.fitting import fit_model
 from outcrop.pipeline import features_of, open_scenes, prepare
 from outcrop.sample import draw
 

@@ -41,7 +41,7 @@ from outcrop.clustering.selection import Subsample, deciding
 from outcrop.clustering.student import StudentMixture
 from outcrop.config import load_recipe
 from outcrop.engine import limited_threads
-from outcrop.model import fit_front
+from outcrop.fitting import fit_front
 from outcrop.pipeline import features_of
 from outcrop.sample import draw
 from recipes import source_of

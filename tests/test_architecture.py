@@ -14,7 +14,7 @@ ROOT = Path(outcrop.__file__).parent
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
     {"errors"},
-    {"registry", "recipes", "timespan", "envi", "gcps", "scene_names"},
+    {"registry", "recipes", "timespan", "envi", "gcps", "scene_names", "information"},
     {"reasons", "remote"},
     {"rowwise", "scratch", "simd", "tiles", "grid"},
     {
@@ -47,7 +47,7 @@ LAYERS = [
     {"matching"},
     {"products"},
     {"model", "sieving"},
-    {"labelling"},
+    {"labelling", "fitting"},
     {"applying", "provenance", "publish", "result", "resuming"},
     {"lighting"},
     {"pipeline"},

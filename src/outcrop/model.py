@@ -17,25 +17,16 @@ from numpy.typing import NDArray
 from outcrop import __version__
 from outcrop.clustering import CLUSTERERS
 from outcrop.confidence import Confidence
-from outcrop.config import Recipe, Step, parse_recipe, recipe_to_toml
-from outcrop.errors import InputError, ModelError, OutcropError, RecipeError, listed
+from outcrop.config import Recipe, parse_recipe, recipe_to_toml
+from outcrop.errors import ModelError, OutcropError, listed
 from outcrop.estimator import Estimator
 from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.preprocess import SCALERS
-from outcrop.products.legend import (
-    Legend,
-    Unit,
-    further_colours,
-    match_units,
-    order_units,
-    unit_colours,
-)
-from outcrop.recipe_checks import OF_THE_RUN
+from outcrop.products.legend import Legend
 from outcrop.reduction import REDUCERS
 from outcrop.refinement import FILTERS
 from outcrop.registry import Registry
-from outcrop.sample import Sample
 from outcrop.sensors.base import Band
 from outcrop.smoothing import SMOOTHERS
 
@@ -187,7 +178,7 @@ class Model:
         """Return a hash of all that decides over the labels and their confidence."""
         facts: list[Any] = [self.numbers, [b.name for b in self.bands], recipe_to_toml(self.recipe)]
         found = hashlib.sha256()
-        for part in (self.scaler, self.smoother, self.reducer, self.clusterer, self.confidence):
+        for part in (*(getattr(self, name) for name in PARTS), self.confidence):
             own, arrays = part.to_state() if part is not None else ({}, {})
             facts.append(own)
             for name in sorted(arrays):
@@ -272,201 +263,3 @@ def _restore(
 
 def _own(part: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {k.removeprefix(part + "."): v for k, v in arrays.items() if k.startswith(part + ".")}
-
-
-def fit_front(sample: Sample, bands: tuple[Band, ...], recipe: Recipe) -> Front:
-    """Fit scaling and smoothing to a sample of the bands.
-
-    Raises
-    ------
-    InputError
-        If the transform needs reflectance and the bands are not.
-    """
-    transform = recipe.features.transform
-    if transform != "none":
-        _require_reflectance(bands, transform)
-    columns = Columns.of(recipe, bands)
-    scaler = _build(
-        SCALERS, Step(recipe.preprocess.scale), recipe.run.seed, linear=columns.linear
-    ).fit(columns(sample.rows))
-    front = Front(columns, scaler, None)
-    scaled, neighbours = scaled_pairs(front, sample)
-    if recipe.features.compresses(len(bands)):
-        compressor = REDUCERS.load(COMPRESSOR)(recipe.features.compress_to)
-        compressor.fit(scaled, neighbours=neighbours)
-        front = dataclasses.replace(front, compressor=compressor)
-        scaled, neighbours = scaled_pairs(front, sample)
-    smoother = _build(SMOOTHERS, recipe.smooth, recipe.run.seed)
-    return dataclasses.replace(front, smoother=smoother.fit(scaled, neighbours=neighbours))
-
-
-def scaled_pairs(front: Front, sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return a sample's rows and neighbours as scaled features, not smoothed."""
-    rows = front.scaled(sample.rows)
-    neighbours = np.full_like(rows, np.nan)
-    known = np.isfinite(sample.neighbours).all(axis=1)
-    if known.any():
-        neighbours[known] = front.scaled(sample.neighbours[known])
-    return rows, neighbours
-
-
-def fit_model(
-    sample: Sample,
-    features: Sample,
-    front: Front,
-    bands: tuple[Band, ...],
-    recipe: Recipe,
-    *,
-    like: Legend | None = None,
-    reducer: Estimator | None = None,
-) -> Model:
-    """Fit a recipe to a sample.
-
-    Parameters
-    ----------
-    sample : Sample
-        Of the bands.
-    features : Sample
-        The same pixels' features, as ``front`` gives them.
-    front : Front
-        See `fit_front`.
-    bands : tuple of Band
-    recipe : Recipe
-    like : Legend, optional
-        Units of another run, whose numbers, names and colours the nearest units take over.
-    reducer : Estimator, optional
-        Fitted by this recipe to these rows before, where only the units are sought anew.
-
-    Raises
-    ------
-    InputError
-        If a step needs what the bands do not have, or there are fewer rows than units.
-    """
-    seed = recipe.run.seed
-    if reducer is None:
-        reducer = _build(REDUCERS, recipe.reducer, seed, device=recipe.run.device)
-        beside = {"neighbours": features.neighbours} if needs_neighbours(recipe) else {}
-        reducer = _fitted(reducer, recipe.reducer, features.rows, **beside)
-    clusterer = _build(CLUSTERERS, recipe.clusterer, seed)
-    codes = reducer.transform(features.rows)
-    clusterer = _fitted(clusterer, recipe.clusterer, codes, places=sample.positions)
-    means = _means(sample.rows, clusterer.labels_)
-    order, legend = _number(means, bands, np.bincount(clusterer.labels_), like)
-    clusterer.reorder(order)
-    numbers = tuple(u.number for u in legend.units)
-    resolved = dataclasses.replace(
-        recipe,
-        smooth=_resolved(recipe.smooth, front.smoother),
-        reducer=_resolved(recipe.reducer, reducer),
-        clusterer=_resolved(recipe.clusterer, clusterer),
-    )
-    fitted = (front.scaler, front.smoother, reducer, clusterer)
-    confidence = Confidence.of(clusterer, codes, resolved)
-    return Model(bands, resolved, *fitted, numbers, legend, front.compressor, confidence)
-
-
-def _resolved(step: Step, estimator: Estimator) -> Step:
-    """Return a step with every parameter written out: a later version's defaults may differ."""
-    params = estimator.get_params(deep=False)
-    return Step(step.name, {k: v for k, v in params.items() if k not in OF_THE_RUN})
-
-
-def _build(table: Registry, step: Step, seed: int, **extra: Any) -> Estimator:
-    """Make an estimator, giving it the seed and whatever else of the run it takes."""
-    kind = table.load(step.name)
-    known = kind().get_params(deep=False)
-    run = {k: v for k, v in {"random_state": seed, **extra}.items() if k in known}
-    try:
-        estimator: Estimator = kind(**{**run, **step.params})
-    except TypeError as error:
-        raise InputError(f"{table.kind} {step.name}: {error}") from None
-    return estimator
-
-
-def needs_neighbours(recipe: Recipe) -> bool:
-    """Tell whether a recipe's reducer is fitted on neighbours besides rows."""
-    return bool(getattr(REDUCERS.load(recipe.reducer.name), "needs_neighbours", False))
-
-
-def _fitted(
-    estimator: Estimator, step: Step, rows: NDArray[np.float32], **beside: Any
-) -> Estimator:
-    """Fit, and turn what the libraries say of a bad parameter into one of our errors."""
-    try:
-        fitted: Estimator = estimator.fit(rows, **beside)
-    except OutcropError:
-        raise
-    except (TypeError, ValueError, RuntimeError) as error:
-        given = ", ".join(f"{k} = {v!r}" for k, v in step.params.items()) or "its defaults"
-        raise RecipeError(
-            f"{step.name} cannot be fitted with {given} to {len(rows)} rows of "
-            f"{rows.shape[1]} columns: {error}"
-        ) from error
-    return fitted
-
-
-def _require_reflectance(bands: Sequence[Band], step: str) -> None:
-    known = [b for b in bands if b.quantity not in ("reflectance", "unknown")]
-    if known:
-        names = ", ".join(f"{b.name} ({b.quantity})" for b in known)
-        raise InputError(
-            f"features.transform = {step!r} needs reflectance, which {names} cannot be; leave "
-            f"{'it' if len(known) == 1 else 'them'} out with --bands"
-        )
-    unknown = [b.name for b in bands if b.quantity == "unknown"]
-    if unknown:
-        raise InputError(
-            f"features.transform = {step!r} needs reflectance, but the quantity of "
-            f"{listed(unknown)} is unknown; give --scale and --offset (1 and 0 if the "
-            "values are reflectance already)"
-        )
-
-
-def _means(rows: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    return np.stack([rows[labels == k].mean(axis=0, dtype=float) for k in range(labels.max() + 1)])
-
-
-def _number(
-    means: NDArray[np.float64],
-    bands: tuple[Band, ...],
-    counts: NDArray[np.integer[Any]],
-    like: Legend | None,
-) -> tuple[NDArray[np.intp], Legend]:
-    """Give clusters their numbers; return their order by number, and their legend."""
-    order = np.asarray(order_units(means))
-    colours = unit_colours(means[order])
-    units = [
-        _unit(i + 1, f"Unit {i + 1}", colours[i], means[k], counts[k], counts.sum())
-        for i, k in enumerate(order)
-    ]
-    if like is not None:
-        matched = match_units(means[order], [b.name for b in bands], like)
-        known = {u.number: u for u in like.units}
-        fresh = iter(further_colours([u.colour for u in like.units], len(units)))
-        renumbered = []
-        for unit, number in zip(units, matched, strict=True):
-            old = known.get(number)
-            taken = (
-                {"name": old.name, "colour": old.colour, "geology": old.geology}
-                if old
-                else {"name": f"Unit {number}", "colour": next(fresh)}
-            )
-            renumbered.append(dataclasses.replace(unit, number=number, **taken))
-        place = np.argsort([u.number for u in renumbered])
-        order, units = order[place], [renumbered[i] for i in place]
-    return order, Legend.of(units, bands)
-
-
-def _unit(
-    number: int, name: str, colour: str, mean: NDArray[np.float64], count: int, total: int
-) -> Unit:
-    return Unit(
-        number=number,
-        name=name,
-        colour=colour,
-        pixels=int(count),
-        area=None,
-        share=float(count / total),
-        mean=tuple(float(v) for v in mean),
-        sd=(),
-    )

@@ -24,7 +24,8 @@ from outcrop import engine
 from outcrop.applying import apply_model, halo_of
 from outcrop.config import Recipe
 from outcrop.engine import TILE, limited_threads
-from outcrop.model import Model, fit_front, fit_model
+from outcrop.fitting import fit_front, fit_model
+from outcrop.model import Model
 from outcrop.pipeline import features_of, open_scenes
 from outcrop.sample import LEAST_TILES, PER_TILE, draw
 from outcrop.source import Source, SourceOver, Window, valid_mask

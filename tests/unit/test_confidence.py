@@ -16,8 +16,9 @@ from outcrop.applying import apply_model
 from outcrop.clustering import CLUSTERERS
 from outcrop.confidence import NO_DATA, UNLIKE, Confidence, Evidence, calibration, facts_of, kernels
 from outcrop.config import Recipe, Step, load_recipe, with_step
+from outcrop.fitting import fit_model
 from outcrop.labelling import Rate, label
-from outcrop.model import Model, fit_model
+from outcrop.model import Model
 from outcrop.products.confidence import PolygonMeans
 from outcrop.products.polygons import components
 from outcrop.sensors import Band

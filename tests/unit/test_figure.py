@@ -11,6 +11,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from PIL import Image
 
+from outcrop.products.colours import unit_colours
 from outcrop.products.figure import (
     choose_composite,
     composite,
@@ -21,7 +22,7 @@ from outcrop.products.figure import (
     with_letters,
 )
 from outcrop.products.frame import Frame
-from outcrop.products.legend import Legend, Unit, unit_colours
+from outcrop.products.legend import Legend, Unit
 from outcrop.sensors.base import Band
 
 UTM = GeoBox((60, 80), Affine(30, 0, 600_000, 0, -30, 6_550_000), "EPSG:32754")

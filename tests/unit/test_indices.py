@@ -13,8 +13,8 @@ from outcrop.__main__ import main
 from outcrop.config import Input, load_recipe
 from outcrop.errors import RecipeError, SceneError
 from outcrop.features.columns import Columns
+from outcrop.fitting import fit_front
 from outcrop.indices import FLOOR, INDICES, available, get_index, missing, require, stack
-from outcrop.model import fit_front
 from outcrop.sample import draw
 from outcrop.sensors import SENSORS, get_sensor
 from outcrop.sensors.base import Band

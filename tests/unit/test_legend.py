@@ -7,16 +7,10 @@ import numpy as np
 import pytest
 
 from outcrop.errors import ModelError
-from outcrop.products.colours import VISIONS, contrast, oklab, rgb_of
+from outcrop.products.colours import VISIONS, contrast, further_colours, oklab, rgb_of, unit_colours
 from outcrop.products.interpretation import Interpretation, Term
-from outcrop.products.legend import (
-    Legend,
-    Unit,
-    further_colours,
-    match_units,
-    order_units,
-    unit_colours,
-)
+from outcrop.products.legend import Legend, Unit
+from outcrop.products.numbering import match_units, order_units
 from outcrop.sensors.base import Band
 
 BANDS = tuple(Band(n, w, 0.05, 30.0, None, "reflectance") for n, w in [("B2", 0.48), ("B7", 2.2)])

@@ -10,7 +10,8 @@ from odc.geo.geobox import GeoBox
 import spectrometers
 from outcrop.config import load_recipe, parse_recipe, recipe_to_toml
 from outcrop.errors import RecipeError
-from outcrop.model import Model, fit_front
+from outcrop.fitting import fit_front
+from outcrop.model import Model
 from outcrop.pipeline import map_scenes
 from outcrop.sample import draw
 from outcrop.sensors import Band
@@ -54,6 +55,7 @@ def test_the_whole_road_finds_the_units_and_the_model_comes_back(cube, tmp_path)
     assert units[0, 0] != units[0, -1]
     assert any("50 bands are brought down to 12" in n for n in result.notes)
     model = Model.load(tmp_path / "out")
+    assert dataclasses.replace(model, compressor=None).digest() != model.digest()
     features = model.front(cube.data)
     assert np.array_equal(features, fit_front(draw([cube], 200_000), cube.bands, recipe)(cube.data))
 

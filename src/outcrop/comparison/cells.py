@@ -199,7 +199,7 @@ def _measure(
     cell: Cell, folder: Path, work: Path
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     from outcrop.engine import limited_threads
-    from outcrop.model import fit_model
+    from outcrop.fitting import fit_model
     from outcrop.pipeline import open_scenes, prepare
 
     started = time.perf_counter()
@@ -290,7 +290,7 @@ def _score(cell: Cell, codes: NDArray[Any], units: NDArray[np.uint8]) -> dict[st
 def _bootstrapped(cell: Cell, prepared: Any, source: Any, work: Path) -> NDArray[np.uint8]:
     """Map with a fit to pixels drawn anew, with replacement; k = classes."""
     from outcrop.engine import limited_threads
-    from outcrop.model import fit_model
+    from outcrop.fitting import fit_model
 
     rng = np.random.default_rng([cell.seed, 0xB007])
     n = len(prepared.sample.rows)

@@ -9,8 +9,9 @@ from typing import Any
 
 from outcrop.config import Recipe, with_step
 from outcrop.engine import Executor, limited_threads
+from outcrop.fitting import fit_front, fit_model
 from outcrop.lighting import Units, light_scores, lit_parts, unlit
-from outcrop.model import Model, fit_front, fit_model
+from outcrop.model import Model
 from outcrop.pipeline.preparing import features_of, prepare
 from outcrop.pipeline.reporting import Reporter
 from outcrop.pipeline.scenes import scene_notes

@@ -9,8 +9,8 @@ from outcrop.config import Recipe
 from outcrop.engine import Executor, limited_threads
 from outcrop.errors import SceneError, listed
 from outcrop.features.columns import Columns
+from outcrop.fitting import fit_front, needs_neighbours, scaled_pairs
 from outcrop.front import Front
-from outcrop.model import fit_front, needs_neighbours, scaled_pairs
 from outcrop.odd_values import fill_notes, settle_clip
 from outcrop.pipeline.reporting import Reporter, silent
 from outcrop.pipeline.scenes import scene_notes

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from outcrop.errors import ModelError
-from outcrop.products.colours import further_colours, unit_colours
 from outcrop.products.interpretation import FIELDS, Interpretation
 from outcrop.sensors.base import Band
 
-__all__ = [
-    "Legend",
-    "Unit",
-    "further_colours",
-    "match_units",
-    "order_units",
-    "unit_colours",
-    "with_confidence",
-]
+__all__ = ["Legend", "Unit", "with_confidence"]
 
 #: Version of the file's layout.
 SCHEMA = 1
@@ -212,121 +200,3 @@ def _known(kind: Any, entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     names = {f.name for f in fields(kind)} - set(_NESTED)
     known = {key: value for key, value in entry.items() if key in names}
     return kind(**known), {k: v for k, v in entry.items() if k not in names}
-
-
-def order_units(means: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
-    """Put clusters in the order of their numbers: from dark to bright.
-
-    Parameters
-    ----------
-    means : ndarray of float, shape (clusters, bands)
-        Mean spectrum of each cluster over the pixels that the model was fitted on.
-
-    Returns
-    -------
-    ndarray of int, shape (clusters,)
-        ``order[i]`` is the cluster that becomes unit ``i + 1``. Brightness is the mean over
-        the bands; equal ones are told apart by the bands in turn.
-    """
-    spectra = np.asarray(means, np.float64)
-    order: NDArray[np.intp] = np.lexsort((*spectra.T[::-1], spectra.mean(axis=1)))
-    return order
-
-
-def match_units(
-    means: NDArray[np.floating[Any]], band_names: Sequence[str], legend: Legend
-) -> list[int]:
-    """Give units the numbers of the units that they resemble in another legend.
-
-    The distance of two spectra is the root mean square over the bands of their difference
-    in units of the band's spread within units. Pairs are chosen so that the distances sum
-    to the least (Hungarian algorithm). A pair farther apart than two neighbouring units of
-    the legend typically are (the median distance to the nearest other unit, and at least
-    one spread) is not the same unit: such units, and those left over, get new numbers above
-    the largest of the legend, in the order they come.
-
-    Parameters
-    ----------
-    means : ndarray of float, shape (units, bands)
-        Mean spectra, in the quantity of the legend.
-    band_names : sequence of str
-        Names of the bands, in order.
-    legend : Legend
-        The legend to follow.
-
-    Returns
-    -------
-    list of int
-        A number for each unit, no two the same.
-
-    Raises
-    ------
-    ModelError
-        If the bands are not those of the legend, or the numbers go beyond 254.
-
-    References
-    ----------
-    Kuhn (1955), Naval Research Logistics Quarterly 2; Munkres (1957), J. SIAM 5.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    theirs = [band.name for band in legend.bands]
-    if list(band_names) != theirs:
-        raise ModelError(
-            f"the legend has the bands {', '.join(theirs)} and the scene "
-            f"{', '.join(band_names)}; spectra can be compared in the same bands only"
-        )
-    known = np.array([unit.mean for unit in legend.units], np.float64).reshape(-1, len(theirs))
-    scale = _spread_within(legend, known)
-    limit = max(1.0, _typical_gap(known / scale))
-    apart = _distances(np.asarray(means, np.float64) / scale, known / scale)
-    # Beyond the limit all pairs are equally bad: being far must not push a good pair aside.
-    rows, columns = linear_sum_assignment(np.minimum(apart, limit * (1 + 1e-9)))
-    numbers = {
-        int(i): legend.units[j].number
-        for i, j in zip(rows, columns, strict=True)
-        if apart[i, j] <= limit
-    }
-    return _with_new(numbers, len(means), max((u.number for u in legend.units), default=0))
-
-
-def _with_new(numbers: Mapping[int, int], count: int, largest: int) -> list[int]:
-    """Give what is left the numbers above the largest."""
-    result = []
-    for i in range(count):
-        if i not in numbers:
-            largest += 1
-        result.append(numbers.get(i, largest))
-    if max(result, default=0) > 254:
-        raise ModelError(
-            f"{count} units beside those of the legend need numbers up to {max(result)}, and a map "
-            "holds 254; ask for fewer units or leave out --like"
-        )
-    return result
-
-
-def _spread_within(legend: Legend, means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the root mean square of the units' deviations by band, never 0."""
-    known = [unit.sd for unit in legend.units if unit.sd]
-    if known:
-        spread = np.sqrt(np.nanmean(np.square(np.array(known, np.float64)), axis=0))
-    else:
-        # A legend without deviations, as in a model: a fifth of the spread between units.
-        spread = means.std(axis=0) / 5
-    usable = np.isfinite(spread) & (spread > 0)
-    return np.where(usable, spread, spread[usable].mean() if usable.any() else 1.0)
-
-
-def _distances(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the root mean square difference of each pair, shape (some, others)."""
-    gaps: NDArray[np.float64] = np.sqrt(((some[:, None] - others[None]) ** 2).mean(axis=-1))
-    return np.nan_to_num(gaps, nan=np.inf, posinf=1e300)
-
-
-def _typical_gap(spectra: NDArray[np.float64]) -> float:
-    """Return the median distance to the nearest other spectrum; 0 for fewer than two."""
-    if len(spectra) < 2:
-        return 0.0
-    apart = _distances(spectra, spectra)
-    np.fill_diagonal(apart, np.inf)
-    return float(np.median(apart.min(axis=1)))
