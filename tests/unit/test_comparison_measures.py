@@ -17,7 +17,7 @@ from outcrop.comparison.intervals import (
 from outcrop.comparison.measures import agreement, boundary_agreement, contingency, inner_scores
 from outcrop.comparison.summary import stability
 from outcrop.errors import ReferenceMapError
-from outcrop.evaluation.information import information_scores
+from outcrop.information import information_scores
 
 
 def labelled(n=4000, classes=4, units=6, seed=0, agree=0.7):

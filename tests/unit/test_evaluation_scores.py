@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from outcrop.evaluation.information import information_scores
 from outcrop.evaluation.scores import Contingency, score_labels, score_table, table_of
+from outcrop.information import information_scores
 
 
 def labels(seed, n, classes, units, agree, unmapped):

@@ -20,6 +20,7 @@ from sklearn.metrics import (
 )
 
 from outcrop.errors import InputError
+from outcrop.information import entropy
 
 MIN_UNITS, MAX_UNITS = 2, 254
 #: Rows for the silhouette, whose time and memory grow with the square of their number.
@@ -206,13 +207,11 @@ def continuity(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:
     Roulston (1999), "Estimating the errors on measured entropy and mutual information", Physica
     D 125.
     """
-    shares = np.bincount(here) / len(here)
-    shares = shares[shares > 0]
-    entropy = float(-(shares * np.log(shares)).sum())
-    if entropy == 0:
+    total = entropy(np.bincount(here))
+    if total == 0:
         return 0.0
-    by_chance = (len(shares) - 1) * (len(np.unique(there)) - 1) / (2 * len(here))
-    return (float(mutual_info_score(here, there)) - by_chance) / entropy
+    by_chance = (len(np.unique(here)) - 1) * (len(np.unique(there)) - 1) / (2 * len(here))
+    return (float(mutual_info_score(here, there)) - by_chance) / total
 
 
 def silhouette(distances: Rows, labels: NDArray[np.int32]) -> float | None:

@@ -129,7 +129,7 @@ def _held_out(first: Draws, second: Draws, sizes: Draws) -> tuple[float, float, 
 def adjusted_information(tables: Draws) -> Draws:
     """Return the adjusted mutual information of many tables at once, shape (replicates,).
 
-    As `outcrop.evaluation.information`, but with the first term of what is expected by chance,
+    As `outcrop.information`, but with the first term of what is expected by chance,
     (rows - 1) (columns - 1) / 2n: exact enough for thousands of pixels, and fast.
 
     Parameters

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.evaluation.scores import Contingency, match, score_table, table_of
+from outcrop.information import entropy
 from outcrop.scoring import internal_scores
 
 Counts = NDArray[np.int64]
@@ -55,17 +56,10 @@ def agreement(
 
 def _purities(counts: Counts) -> tuple[float, float]:
     """Return homogeneity and completeness, 1 where there is nothing to tell."""
-    joint = counts / counts.sum()
-    rows, columns = joint.sum(axis=1), joint.sum(axis=0)
-    mutual = _entropy(rows) + _entropy(columns) - _entropy(joint.ravel())
-    by = (_entropy(rows), _entropy(columns))
-    first, second = (max(mutual, 0.0) / h if h > 0 else 1.0 for h in by)
+    by = entropy(counts.sum(axis=1)), entropy(counts.sum(axis=0))
+    mutual = max(sum(by) - entropy(counts), 0.0)
+    first, second = (mutual / h if h > 0 else 1.0 for h in by)
     return first, second
-
-
-def _entropy(shares: NDArray[np.float64]) -> float:
-    some = shares[shares > 0]
-    return float(-(some * np.log(some)).sum())
 
 
 def _by_class(table: Contingency) -> list[dict[str, Any]]:

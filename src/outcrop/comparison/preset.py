@@ -23,6 +23,7 @@ from outcrop.comparison.contenders import Contender, baseline_name, code_contend
 from outcrop.comparison.scenes import SCENES, Scene
 from outcrop.config import Input, load_recipe, with_step
 from outcrop.errors import InputError, unknown_name
+from outcrop.information import entropy
 
 NAMES = ("nagar2024",)
 LAW = Path(__file__).with_name("nagar2024.toml")
@@ -146,10 +147,9 @@ def ground_windows(geology: Path, pixels: int) -> list[Window]:
 def _diversity(codes: NDArray[Any], nodata: float | None) -> float:
     """Return the entropy of the units' shares; 0 where the map has gaps."""
     values, counts = np.unique(codes, return_counts=True)
-    shares = counts / codes.size
     if nodata is not None:
-        shares = shares[values != nodata]
-    return float(-(shares * np.log(shares)).sum()) if shares.sum() > 0.999 else 0.0
+        counts = counts[values != nodata]
+    return entropy(counts) if counts.sum() > 0.999 * codes.size else 0.0
 
 
 def _scenes(

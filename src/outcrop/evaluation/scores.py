@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.evaluation.information import information_scores
+from outcrop.information import information_scores
 
 #: What a reference calls a class: a number of a raster or field, or a text.
 Label = int | str

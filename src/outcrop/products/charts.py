@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.clustering.selection import FAR
 from outcrop.products.legend import Legend, Unit
 from outcrop.products.svg import Plot, spread_apart
 
@@ -147,7 +148,7 @@ def _number_ends(plot: Plot, ends: list[tuple[int, float]]) -> None:
 _SCORES = (
     ("score", "What decides: likelihood and continuity", "highest is taken"),
     ("net_likelihood", "Held-out likelihood, net", "higher is better"),
-    ("continuity", "Continuity, 20 pixels off", "higher is better"),
+    ("continuity", f"Continuity, {FAR} pixels off", "higher is better"),
     ("stability", "Stability (ARI of halves)", "higher is better"),
     ("inertia", "Sum of squared distances", "look for the bend"),
     ("silhouette", "Silhouette", "higher is better"),

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.information import entropy
+
 Codes = NDArray[np.int64]
 
 #: Classes of equal size that the cosine of incidence is cut into.
@@ -20,11 +22,10 @@ SLOPING = math.cos(math.radians(5))
 FEWEST = 1000
 
 
-def entropy(codes: Codes) -> float:
+def bits(codes: Codes) -> float:
     """Entropy in bits, with Miller's (1955) correction for the size of the sample."""
     counts = np.unique(codes, return_counts=True)[1]
-    share = counts / counts.sum()
-    return float(-(share * np.log2(share)).sum() + _bias(len(counts), len(codes)))
+    return (entropy(counts) + (len(counts) - 1) / (2 * len(codes))) / math.log(2)
 
 
 def mutual_information(a: Codes, b: Codes) -> float:
@@ -36,11 +37,7 @@ def mutual_information(a: Codes, b: Codes) -> float:
     if not len(a):
         return 0.0
     pairs = a * (int(b.max(initial=0)) + 1) + b
-    return max(entropy(a) + entropy(b) - entropy(pairs), 0.0)
-
-
-def _bias(cells: int, n: int) -> float:
-    return (cells - 1) / (2 * n * math.log(2))
+    return max(bits(a) + bits(b) - bits(pairs), 0.0)
 
 
 def light_classes(incidence: NDArray[np.float32]) -> Codes:
@@ -77,10 +74,10 @@ def measure(
     if sloping.sum() < FEWEST:
         return None
     codes = np.unique(units, return_inverse=True)[1].astype(np.int64)
-    total = entropy(codes[known])
+    total = bits(codes[known])
     shared = mutual_information(codes[known], light_classes(light[known, 0]))
     on = codes[sloping]
-    held = max(entropy(on), 1e-9)
+    held = max(bits(on), 1e-9)
     return {
         "pixels": int(known.sum()),
         "illumination": shared,

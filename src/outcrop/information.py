@@ -1,4 +1,4 @@
-"""Mutual information of two labellings, corrected for chance, from their table of counts."""
+"""Entropy of a labelling, and what two tell of each other beyond chance, from counts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
 EPS = float(np.finfo(np.float64).eps)
+
+
+def entropy(counts: Counts) -> float:
+    """Entropy in nats of what is counted; an array of any shape, whose zeros do not matter."""
+    share = counts[counts > 0] / counts.sum()
+    return float(-(share * np.log(share)).sum())
 
 
 def information_scores(counts: Counts) -> dict[str, float]:
@@ -34,18 +40,12 @@ def information_scores(counts: Counts) -> dict[str, float]:
         return {"nmi": alike, "ami": alike}
     rows, columns = counts.sum(axis=1), counts.sum(axis=0)
     mutual = _mutual_information(counts, rows, columns)
-    mean_entropy = (_entropy(rows) + _entropy(columns)) / 2
+    mean_entropy = (entropy(rows) + entropy(columns)) / 2
     expected = _expected_information(rows, columns)
     gain, span = mutual - expected, mean_entropy - expected
     # Both labellings all single pixels: 0/0, and 1 as scikit-learn has it.
     gain, span = (min(v, -EPS) if v < 0 else max(v, EPS) for v in (gain, span))
     return {"nmi": mutual / mean_entropy, "ami": gain / span}
-
-
-def _entropy(sizes: Counts) -> float:
-    """Entropy of a labelling in nats."""
-    share = sizes / sizes.sum()
-    return float(-(share * np.log(share)).sum())
 
 
 def _mutual_information(counts: Counts, rows: Counts, columns: Counts) -> float:
