@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.config import Input
-from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
 from outcrop.reasons import CLOUD, EDGE, FILL, WATER, Flag
 from outcrop.sensors.base import Band
 from outcrop.sensors.container import Container
-from outcrop.sensors.hdf import Handles, open_hdf, reading, text
+from outcrop.sensors.hdf import Handles, find_hdf, reading, reading_rows, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
-from outcrop.sensors.products import ignored, refuse_sensor, the_only
+from outcrop.sensors.products import ignored, refuse_sensor
 from outcrop.sensors.raster_file import crs_name
 from outcrop.source import Window
 from outcrop.timespan import told
@@ -54,10 +53,7 @@ class EmitReader:
 
     def find(self, container: Container) -> str | None:
         """Return the netCDF file with reflectance."""
-        found = container.find(_NAME)
-        if not found and container.only and container.only.lower().endswith(".nc"):
-            found = [container.only] if _looks_like(container.path / container.only) else []
-        return the_only(str(container.path), self.title, found)
+        return find_hdf(container, self.title, _NAME, ".nc", _is_one)
 
     def open(
         self, container: Container, metadata: str, options: Input, masks: Masks
@@ -110,16 +106,11 @@ class EmitSource:
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return (band, height, width), NaN where no measured pixel belongs to the map's."""
         out = np.full((len(self.planes), window.height, window.width), np.nan, np.float32)
-        try:
+        with reading_rows(self.path, window):
             for row in range(0, window.height, _SQUARE):
                 for col in range(0, window.width, _SQUARE):
                     part = out[:, row : row + _SQUARE, col : col + _SQUARE]
                     self._fill(part, window.row + row, window.col + col)
-        except (OSError, KeyError) as error:
-            raise SceneError(
-                f"{self.path}: rows {window.row}-{window.row + window.height - 1} cannot be read "
-                f"({error}); the file is truncated or damaged, so fetch it again"
-            ) from None
         return out
 
     def _fill(self, out: NDArray[np.float32], row: int, col: int) -> None:
@@ -150,12 +141,8 @@ def _least(array: Any) -> float:
     return -9999.0 if fill is None else float(np.ravel(fill)[0])
 
 
-def _looks_like(path: Path) -> bool:
-    try:
-        with open_hdf(path) as file:
-            return "reflectance" in file and "location/glt_x" in file
-    except SceneError:
-        return False
+def _is_one(file: Any) -> bool:
+    return "reflectance" in file and "location/glt_x" in file
 
 
 def _grid(file: Any) -> GeoBox:

@@ -7,15 +7,18 @@ spectrometers that axis is the rows, so GDAL would unpack whole chunks for each 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from outcrop.errors import SceneError
+from outcrop.sensors.container import Container
+from outcrop.sensors.products import the_only
 from outcrop.sensors.unpacked import local
+from outcrop.source import Window
 
 #: Unpacked chunks that a file keeps at hand: one row of chunks of EMIT's largest arrays.
 CACHE_BYTES = 64 * 2**20
@@ -74,6 +77,47 @@ def _require_own(path: Path | str, file: Any) -> None:
             f"{path}: {found} leads to another file, which no product's does; it is damaged or "
             "hostile"
         )
+
+
+def find_hdf(
+    container: Container, title: str, pattern: str, ending: str, holds: Callable[[Any], bool]
+) -> str | None:
+    """Return the file that is a product by its name or, given by itself, by what it holds.
+
+    Parameters
+    ----------
+    container : Container
+    title : str
+        Of the product.
+    pattern : str
+        Of the name that it is delivered by.
+    ending : str
+        Of a file that was renamed.
+    holds : callable
+        Tells of an open file whether it is one.
+
+    Raises
+    ------
+    SceneError
+        If there are several.
+    """
+    found, only = container.find(pattern), container.only
+    if not found and only and only.lower().endswith(ending):
+        with suppress(SceneError), open_hdf(container.path / only) as file:
+            found = [only] if holds(file) else []
+    return the_only(str(container.path), title, found)
+
+
+@contextmanager
+def reading_rows(path: str, window: Window) -> Iterator[None]:
+    """Name the rows of a window that cannot be read."""
+    try:
+        yield
+    except (OSError, KeyError) as error:
+        raise SceneError(
+            f"{path}: rows {window.row}-{window.row + window.height - 1} cannot be read "
+            f"({error}); the file is truncated or damaged, so fetch it again"
+        ) from None
 
 
 class Handles(threading.local):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +20,9 @@ from outcrop.errors import SceneError
 from outcrop.quality import Masks, QualitySource, untold
 from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container
-from outcrop.sensors.hdf import Handles, number, open_hdf, reading, text
+from outcrop.sensors.hdf import Handles, find_hdf, number, reading, reading_rows, text
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
-from outcrop.sensors.products import ignored, refuse_sensor, the_only
+from outcrop.sensors.products import ignored, refuse_sensor
 from outcrop.source import Window
 from outcrop.timespan import told
 
@@ -45,10 +45,7 @@ class PrismaReader:
 
     def find(self, container: Container) -> str | None:
         """Return the HDF-EOS file."""
-        found = container.find(_NAME)
-        if not found and container.only and container.only.lower().endswith(".he5"):
-            found = [container.only] if _looks_like(container.path / container.only) else []
-        return the_only(str(container.path), self.title, found)
+        return find_hdf(container, self.title, _NAME, ".he5", _is_one)
 
     def open(
         self, container: Container, metadata: str, options: Input, masks: Masks
@@ -116,16 +113,11 @@ class PrismaSource:
         """
         out = np.empty((len(self.planes), window.height, window.width), np.float32)
         empty = np.ones((window.height, window.width), bool)
-        try:
+        with reading_rows(self.path, window):
             for detector in _DETECTORS:
                 places = [i for i, p in enumerate(self.planes) if p.detector == detector]
                 if places:
                     self._fill(out, empty, detector, places, window)
-        except (OSError, KeyError) as error:
-            raise SceneError(
-                f"{self.path}: rows {window.row}-{window.row + window.height - 1} cannot be read "
-                f"({error}); the file is truncated or damaged, so fetch it again"
-            ) from None
         out[:, empty] = np.nan
         return out
 
@@ -152,12 +144,8 @@ class PrismaSource:
         return PrismaSource, fields
 
 
-def _looks_like(path: Path) -> bool:
-    try:
-        with open_hdf(path) as file:
-            return any(str(name).startswith("PRS_L") for name in file.get("HDFEOS/SWATHS", ()))
-    except SceneError:
-        return False
+def _is_one(file: Any) -> bool:
+    return any(str(name).startswith("PRS_L") for name in file.get("HDFEOS/SWATHS", ()))
 
 
 def _require_l2d(path: str, file: Any) -> None:
