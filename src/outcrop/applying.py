@@ -20,7 +20,7 @@ from outcrop.labelling import Rate, label, rated
 from outcrop.measuring import KINDS, Gauge
 from outcrop.model import Model
 from outcrop.products.confidence import confidence_layer
-from outcrop.products.figure import choose_composite
+from outcrop.products.imagery import choose_composite
 from outcrop.products.indices import index_layer
 from outcrop.products.mask import mask_layer
 from outcrop.products.parts import Layer, Parts

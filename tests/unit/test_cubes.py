@@ -20,7 +20,6 @@ FAST = Recipe(
     clusterer=Step("kmeans", {"n_units": 4}),
     refine=(Step("majority", {"size": 3}),),
 )
-PLACE = {"scale": 1e-4, "nodata": -9999}
 
 
 def with_input(**options):

@@ -12,15 +12,7 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 
 from outcrop.products.colours import unit_colours
-from outcrop.products.figure import (
-    choose_composite,
-    composite,
-    image_figure,
-    map_figure,
-    to_png,
-    to_svg,
-    with_letters,
-)
+from outcrop.products.figure import map_figure, to_png, to_svg, with_letters
 from outcrop.products.frame import Frame
 from outcrop.products.legend import Legend, Unit
 from outcrop.sensors.base import Band
@@ -176,45 +168,6 @@ def test_the_global_state_of_matplotlib_stays_unused():
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_composite_stretches_each_band():
-    cube = np.stack([np.linspace(a, b, 1000).reshape(20, 50) for a, b in [(0, 1), (5, 9), (3, 3)]])
-    cube[1, 0, 0] = np.nan
-    image = composite(cube.astype(np.float32))
-    assert image.shape == (20, 50, 4)
-    assert image.dtype == np.uint8
-    assert image[0, 0].tolist() == [0, 0, 0, 0]
-    assert (image[..., 3] == 255).sum() == 999
-    assert (image[-1, -15:, :2] == 255).all()
-    assert (image[0, 1:15, :2] == 0).all()
-    assert (image[1:, :, 2] == 128).all()
-    assert not composite(np.full((3, 4, 4), np.nan)).any()
-    assert to_png(image_figure(image, grid=UTM, title="B7, B5, B2"), dpi=40)
-
-
-TM = [0.485, 0.56, 0.66, 0.83, 1.65, 2.215]
-
-
-@pytest.mark.parametrize(("wavelengths", "chosen"), [
-    (TM, (5, 3, 0)),
-    (TM[::-1], (0, 2, 5)),
-    (TM[:4], (3, 2, 1)),
-    (TM[1:4], (2, 1, 0)),
-    (TM[:3], (2, 1, 0)),
-    ([0.56, 0.66, 0.82, 1.65, 2.17, 2.21, 2.26, 2.33, 2.395], (5, 2, 0)),
-    ([8.3, 8.65, 9.1, 10.6, 11.3], (4, 2, 0)),
-    ([0.5], (0, 0, 0)),
-    ([0.5, None], (0, 1, 1)),
-    ([None] * 5, (0, 1, 2)),
-])  # fmt: skip
-def test_bands_of_the_composite(wavelengths, chosen):
-    assert choose_composite([Band(str(i), w) for i, w in enumerate(wavelengths)]) == chosen
-
-
-def test_common_names_stand_in_for_wavelengths():
-    names = ["blue", "green", "red", "nir08", "swir16", "swir22"]
-    assert choose_composite([Band(n, common_name=n) for n in names]) == (5, 3, 0)
 
 
 def test_letters_that_no_font_has_are_said_once_and_not_by_matplotlib(caplog, recwarn):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from outcrop.cube import as_source
 from outcrop.errors import InputError, OutputError
-from outcrop.products.figure import choose_composite, composite
+from outcrop.products.imagery import choose_composite, composite
 from outcrop.products.legend import Legend
 from outcrop.products.wording import area_text, share_text
 from outcrop.source import Window

@@ -17,21 +17,12 @@ from outcrop.products.frame import INK, MARGIN, MUTED, Frame, open_figure
 from outcrop.products.legend import Legend, Unit
 from outcrop.products.numbers import number_places
 from outcrop.products.style import colour_table
-from outcrop.sensors.base import Band
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from odc.geo.geobox import GeoBox
 
-__all__ = [
-    "choose_composite",
-    "composite",
-    "image_figure",
-    "map_figure",
-    "metres_across",
-    "to_png",
-    "to_svg",
-]
+__all__ = ["map_figure", "metres_across", "to_png", "to_svg"]
 
 log = logging.getLogger("outcrop")
 DPI = 150
@@ -84,33 +75,6 @@ def map_figure(
     _draw_numbers(axes, labels, [unit.number for unit in shown], frame)
     _draw_legend(figure, frame, shown, lines, empty=bool((labels == 0).any()))
     frame.draw_scale_and_north(figure, left=MARGIN["left"] + frame.width + 0.3)
-    return figure
-
-
-def image_figure(
-    rgba: NDArray[np.uint8],
-    *,
-    grid: GeoBox | None = None,
-    step: int | None = None,
-    title: str = "",
-    subtitle: str = "",
-) -> Figure:
-    """Draw an image, such as a composite, in the same frame as the map.
-
-    Parameters
-    ----------
-    rgba : ndarray of uint8, shape (y, x, 4)
-        As `composite` returns it.
-    grid, step, title, subtitle
-        As for `map_figure`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    frame = _frame(rgba.shape[:2], grid, step)
-    figure, axes = open_figure(frame, title, subtitle, right=0.2)
-    frame.draw(axes, rgba, nodata=bool((rgba[..., 3] == 0).any()))
     return figure
 
 
@@ -197,105 +161,6 @@ def _short(name: str, most: int = 19) -> str:
 def _percent(share: float) -> str:
     """Return a share in words that never round something to nothing."""
     return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
-
-
-def composite(cube: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Stretch three bands into an image, each from its 2nd to its 98th percentile.
-
-    Parameters
-    ----------
-    cube : ndarray of float, shape (3, y, x)
-        Red, green and blue; NaN = no data.
-
-    Returns
-    -------
-    ndarray of uint8, shape (y, x, 4)
-        Transparent where any band has no data; a constant band is mid-grey.
-    """
-    valid = np.isfinite(cube).all(axis=0)
-    image = np.zeros((*cube.shape[1:], 4), np.uint8)
-    image[..., 3] = np.where(valid, 255, 0)
-    for i, band in enumerate(cube):
-        if not valid.any():
-            break
-        low, high = np.percentile(band[valid].astype(np.float64), [2, 98])
-        if high > low:
-            level = np.clip((band[valid].astype(np.float64) - low) / (high - low), 0, 1)
-        else:
-            level = np.full(int(valid.sum()), 0.5)
-        image[valid, i] = np.rint(level * 255).astype(np.uint8)
-    return image
-
-
-# Range and best wavelength, in micrometres, of the colours that composites are made of.
-_COLOURS = {
-    "swir2": (2.05, 2.40, 2.20),
-    "swir1": (1.50, 1.80, 1.65),
-    "nir": (0.76, 0.96, 0.86),
-    "red": (0.61, 0.70, 0.66),
-    "green": (0.51, 0.60, 0.56),
-    "blue": (0.43, 0.51, 0.48),
-}
-_COMMON = {"swir22": "swir2", "swir16": "swir1", "nir": "nir", "nir08": "nir", "nir09": "nir"} | {
-    colour: colour for colour in ("red", "green", "blue")
-}
-# Best for rocks first: clay and carbonate absorb in SWIR2, iron in the blue, plants shine
-# in the NIR.
-_TRIPLES = (
-    ("swir2", "nir", "blue"),
-    ("swir2", "nir", "green"),
-    ("swir2", "swir1", "blue"),
-    ("swir1", "nir", "blue"),
-    ("swir1", "nir", "green"),
-    ("nir", "red", "green"),
-    ("nir", "red", "blue"),
-    ("red", "green", "blue"),
-)
-
-
-def choose_composite(bands: Sequence[Band]) -> tuple[int, int, int]:
-    """Choose the bands to show as red, green and blue.
-
-    Parameters
-    ----------
-    bands : sequence of Band
-        One or more. Wavelengths decide, then common names.
-
-    Returns
-    -------
-    tuple of int
-        SWIR2, NIR and blue where there are such bands, else the next best for geology, else
-        three bands spread over those there are; fewer than three are repeated.
-    """
-    found = {name: _find(bands, name) for name in _COLOURS}
-    for red, green, blue in _TRIPLES:
-        picked = found[red], found[green], found[blue]
-        if None not in picked:
-            return picked  # type: ignore[return-value]
-    if len(bands) < 3:
-        return 0, len(bands) - 1, len(bands) - 1
-    if all(band.wavelength_um for band in bands):
-        order = sorted(range(len(bands)), key=lambda i: -(bands[i].wavelength_um or 0))
-        return order[0], order[len(order) // 2], order[-1]
-    return 0, 1, 2
-
-
-def _find(bands: Sequence[Band], colour: str) -> int | None:
-    """Return the band nearest to a colour's best wavelength, if one is in its range."""
-    low, high, best = _COLOURS[colour]
-    fits = [
-        (abs(band.wavelength_um - best), i)
-        for i, band in enumerate(bands)
-        if band.wavelength_um is not None and low <= band.wavelength_um <= high
-    ]
-    if fits:
-        return min(fits)[1]
-    named = [
-        i
-        for i, band in enumerate(bands)
-        if band.wavelength_um is None and _COMMON.get((band.common_name or "").lower()) == colour
-    ]
-    return named[0] if named else None
 
 
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:

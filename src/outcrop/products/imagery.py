@@ -1,12 +1,15 @@
-"""Pictures of the ground beside the map: stretched imagery, and where each unit lies."""
+"""Pictures of the ground beside the map: composites, stretched, and where each unit lies."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from outcrop.sensors.base import Band
 
 #: Pixels of the longer side of a thumbnail.
 THUMBNAIL = 180
@@ -18,6 +21,103 @@ LEAST = 1e-4
 PAPER, GROUND, INK = (255, 255, 255), (225, 221, 212), (38, 36, 33)
 #: Shades between ground and unit.
 SHADES = 8
+# Range and best wavelength, in micrometres, of the colours that composites are made of.
+_COLOURS = {
+    "swir2": (2.05, 2.40, 2.20),
+    "swir1": (1.50, 1.80, 1.65),
+    "nir": (0.76, 0.96, 0.86),
+    "red": (0.61, 0.70, 0.66),
+    "green": (0.51, 0.60, 0.56),
+    "blue": (0.43, 0.51, 0.48),
+}
+_COMMON = {"swir22": "swir2", "swir16": "swir1", "nir": "nir", "nir08": "nir", "nir09": "nir"} | {
+    colour: colour for colour in ("red", "green", "blue")
+}
+# Best for rocks first: clay and carbonate absorb in SWIR2, iron in the blue, plants shine
+# in the NIR.
+_TRIPLES = (
+    ("swir2", "nir", "blue"),
+    ("swir2", "nir", "green"),
+    ("swir2", "swir1", "blue"),
+    ("swir1", "nir", "blue"),
+    ("swir1", "nir", "green"),
+    ("nir", "red", "green"),
+    ("nir", "red", "blue"),
+    ("red", "green", "blue"),
+)
+
+
+def composite(cube: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Stretch three bands into an image, each from its 2nd to its 98th percentile.
+
+    Parameters
+    ----------
+    cube : ndarray of float, shape (3, y, x)
+        Red, green and blue; NaN = no data.
+
+    Returns
+    -------
+    ndarray of uint8, shape (y, x, 4)
+        Transparent where any band has no data; a constant band is mid-grey.
+    """
+    valid = np.isfinite(cube).all(axis=0)
+    image = np.zeros((*cube.shape[1:], 4), np.uint8)
+    image[..., 3] = np.where(valid, 255, 0)
+    for i, band in enumerate(cube):
+        if not valid.any():
+            break
+        low, high = np.percentile(band[valid].astype(np.float64), [2, 98])
+        if high > low:
+            level = np.clip((band[valid].astype(np.float64) - low) / (high - low), 0, 1)
+        else:
+            level = np.full(int(valid.sum()), 0.5)
+        image[valid, i] = np.rint(level * 255).astype(np.uint8)
+    return image
+
+
+def choose_composite(bands: Sequence[Band]) -> tuple[int, int, int]:
+    """Choose the bands to show as red, green and blue.
+
+    Parameters
+    ----------
+    bands : sequence of Band
+        One or more. Wavelengths decide, then common names.
+
+    Returns
+    -------
+    tuple of int
+        SWIR2, NIR and blue where there are such bands, else the next best for geology, else
+        three bands spread over those there are; fewer than three are repeated.
+    """
+    found = {name: _find(bands, name) for name in _COLOURS}
+    for red, green, blue in _TRIPLES:
+        picked = found[red], found[green], found[blue]
+        if None not in picked:
+            return picked  # type: ignore[return-value]
+    if len(bands) < 3:
+        return 0, len(bands) - 1, len(bands) - 1
+    if all(band.wavelength_um for band in bands):
+        order = sorted(range(len(bands)), key=lambda i: -(bands[i].wavelength_um or 0))
+        return order[0], order[len(order) // 2], order[-1]
+    return 0, 1, 2
+
+
+def _find(bands: Sequence[Band], colour: str) -> int | None:
+    """Return the band nearest to a colour's best wavelength, if one is in its range."""
+    low, high, best = _COLOURS[colour]
+    fits = [
+        (abs(band.wavelength_um - best), i)
+        for i, band in enumerate(bands)
+        if band.wavelength_um is not None and low <= band.wavelength_um <= high
+    ]
+    if fits:
+        return min(fits)[1]
+    named = [
+        i
+        for i, band in enumerate(bands)
+        if band.wavelength_um is None and _COMMON.get((band.common_name or "").lower()) == colour
+    ]
+    return named[0] if named else None
 
 
 def decorrelation_stretch(cube: NDArray[np.floating[Any]]) -> NDArray[np.uint8] | None:

@@ -139,7 +139,7 @@ def write_pictures(
     # A page has no axes: what is stored from south to north is turned over.
     south_up = grid.crs is not None and grid.affine.e > 0
     upright = slice(None, None, -1) if south_up else slice(None)
-    seen = None if composite is None else figure.composite(composite)
+    seen = None if composite is None else imagery.composite(composite)
     decorrelated = None if composite is None else imagery.decorrelation_stretch(composite)
     shown_units = [unit.number for unit in unit_cards.shown_units(legend)]
     pictures = report.Pictures(

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from outcrop import __version__
 from outcrop.errors import InputError, OutcropError
 from outcrop.products.edits import OPERATIONS
-from outcrop.products.figure import choose_composite
+from outcrop.products.imagery import choose_composite
 from outcrop.scene_names import short_name
 from outcrop.spectra import SpectralLibrary, resample
 from outcrop.web.export import export_zip, write_report

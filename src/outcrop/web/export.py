@@ -19,7 +19,7 @@ from outcrop.engine import TILE
 from outcrop.errors import InputError, OutcropError
 from outcrop.products.confidence import confidence_layer, write_confidence_styles
 from outcrop.products.edits import Edited
-from outcrop.products.figure import choose_composite
+from outcrop.products.imagery import choose_composite
 from outcrop.products.legend import Legend, with_confidence
 from outcrop.products.raster import cog_writer, overview_step, row_reader
 from outcrop.products.style import colour_table
