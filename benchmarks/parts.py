@@ -14,8 +14,8 @@ from outcrop.applying import _Label
 from outcrop.clustering.student import StudentMixture
 from outcrop.front import Front
 from outcrop.products.parts import Parts
+from outcrop.rasters import RasterSource
 from outcrop.smoothing import kernels
-from outcrop.source import RasterSource
 
 #: Whose method or function is timed, its name, and the part that it is; none calls another.
 PARTS: tuple[tuple[Any, str, str], ...] = (

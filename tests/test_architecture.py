@@ -22,6 +22,7 @@ LAYERS = [
         "config",
         "recipe_checks",
         "source",
+        "rasters",
         "mosaic",
         "quality",
         "regrid",

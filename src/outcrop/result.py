@@ -114,7 +114,7 @@ class Result:
 
     def _read_units(self, window: Window) -> NDArray[np.uint8]:
         """Read a window of the edited map, (1, height, width)."""
-        from outcrop.source import open_quietly
+        from outcrop.rasters import open_quietly
 
         assert self.edits is not None
         with open_quietly(str(self.folder / "units.tif")) as dataset:
@@ -231,7 +231,7 @@ class Result:
     def _grid(self) -> GeoBox:
         from odc.geo.geobox import GeoBox
 
-        from outcrop.source import open_quietly
+        from outcrop.rasters import open_quietly
 
         with open_quietly(str(self.folder / "units.tif")) as dataset:
             crs = dataset.crs.to_wkt() if dataset.crs else None

@@ -22,7 +22,8 @@ from outcrop.durable import replace_text, sync_tree
 from outcrop.engine import versions
 from outcrop.errors import InputError
 from outcrop.publish import STATE
-from outcrop.source import RasterSource, Source, file_paths, leaves
+from outcrop.rasters import RasterSource
+from outcrop.source import Source, file_paths, leaves
 
 FORMAT = 2
 #: Seconds between two writings of the state: what was finished since is done again.

@@ -15,8 +15,9 @@ from outcrop.engine import Block, Executor
 from outcrop.grid import row_areas
 from outcrop.measuring import Gauge
 from outcrop.products.raster import row_reader
+from outcrop.rasters import open_quietly
 from outcrop.refinement.sieve import sieve
-from outcrop.source import Source, Window, open_quietly
+from outcrop.source import Source, Window
 from outcrop.unitstats import UNITS, TileSums, UnitSums, count_values
 
 

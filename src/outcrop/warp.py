@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.gcps import Gcps
+from outcrop.rasters import RasterSource
 from outcrop.reasons import CLEAR, FILL
 from outcrop.source import (
-    RasterSource,
     ReasonedSource,
     Source,
     SourceOver,

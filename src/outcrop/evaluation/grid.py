@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from outcrop.errors import InputError, ReferenceMapError
 from outcrop.evaluation.scores import Label
-from outcrop.source import open_quietly
+from outcrop.rasters import open_quietly
 
 if TYPE_CHECKING:
     from affine import Affine

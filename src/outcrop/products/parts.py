@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from outcrop.durable import put, sync
 from outcrop.grid import gis_transform
 from outcrop.products.raster import Colours, check_written, saying_why, to_cog
-from outcrop.source import Window, open_quietly
+from outcrop.rasters import open_quietly
+from outcrop.source import Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from outcrop.engine import CACHE_BYTES
 from outcrop.errors import OutputError
 from outcrop.grid import gis_transform
-from outcrop.source import Window, open_quietly
+from outcrop.rasters import open_quietly
+from outcrop.source import Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from outcrop import engine
 from outcrop.engine import Block
 from outcrop.errors import SceneError
+from outcrop.rasters import BandFile, RasterSource
 from outcrop.regrid import RegriddedSource
 from outcrop.relief.geometry import STEP, Lattice, cells_per_pixel, lattice
 from outcrop.sensors.base import Band
 from outcrop.sensors.raster_file import inspect_raster
-from outcrop.source import BandFile, RasterSource, Source, Window
+from outcrop.source import Source, Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from outcrop.errors import SceneError
+from outcrop.rasters import BandFile, RasterSource
 from outcrop.sensors.aster import ASTER
 from outcrop.sensors.aster_grid import mended, north_up, turned
 from outcrop.sensors.aster_metadata import (
@@ -28,7 +29,7 @@ from outcrop.sensors.container import Container
 from outcrop.sensors.hdf4 import Hdf4File, Hdf4Source, inspect_hdf4, is_hdf4, read_plane
 from outcrop.sensors.odl import parse_odl
 from outcrop.sensors.raster_file import RasterFile, inspect_raster
-from outcrop.source import BandFile, RasterSource, Source, Window
+from outcrop.source import Source, Window
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

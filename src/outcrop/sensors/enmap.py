@@ -15,13 +15,13 @@ from outcrop import timespan
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
+from outcrop.rasters import BandFile, RasterSource
 from outcrop.reasons import CLOUD, FILL, SHADOW, SNOW, WATER, Flag
 from outcrop.sensors.base import Band, Sun
 from outcrop.sensors.container import Container, parse_xml
 from outcrop.sensors.naming import FileBand, choose_spectral, with_quantity
 from outcrop.sensors.products import ignored, refuse_sensor, the_only
 from outcrop.sensors.raster_file import RasterFile, inspect_raster, require_one_grid
-from outcrop.source import BandFile, RasterSource
 
 _METADATA = "METADATA.XML"
 #: The raster comes in the format that was ordered.

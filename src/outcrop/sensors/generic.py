@@ -9,6 +9,7 @@ from pathlib import Path
 
 from outcrop.config import Input
 from outcrop.errors import RecipeError, SceneError, unknown_name
+from outcrop.rasters import BandFile, RasterSource
 from outcrop.regrid import StackedSource, grid_at, interpolated, meeting_size, regrid
 from outcrop.scene_names import joint_name
 from outcrop.sensors import MODELS, SENSORS, embeddings, get_sensor
@@ -16,7 +17,7 @@ from outcrop.sensors.base import Band, Sensor
 from outcrop.sensors.naming import name_bands, with_quantity
 from outcrop.sensors.raster_file import RasterFile, StoredBand, inspect_raster, require_one_grid
 from outcrop.sensors.spectrometer import without_bad
-from outcrop.source import BandFile, RasterSource, Source
+from outcrop.source import Source
 
 
 def open_raster(scene: str, options: Input | None = None) -> Source:

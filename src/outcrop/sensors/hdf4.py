@@ -59,7 +59,7 @@ class Hdf4Source:
     """One plane of an HDF4 file, read as number × scale + offset.
 
     ``valid`` are the lowest and the highest number that is a measurement, as for
-    `outcrop.source.BandFile`: below is no data (NaN), above was saturated (+inf).
+    `outcrop.rasters.BandFile`: below is no data (NaN), above was saturated (+inf).
     """
 
     file: str

@@ -17,6 +17,7 @@ from typing import Literal
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
+from outcrop.rasters import BandFile, RasterSource
 from outcrop.sensors import landsat_quality as bits
 from outcrop.sensors.base import Band, Quantity, Sensor, Sun
 from outcrop.sensors.container import Container
@@ -25,7 +26,6 @@ from outcrop.sensors.mtl import Mtl, read_mtl
 from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.sensors.raster_file import RasterFile, inspect_raster, require_one_grid
-from outcrop.source import BandFile, RasterSource
 from outcrop.timespan import told
 
 _SENSORS = {"4": TM, "5": TM, "7": ETM, "8": OLI8, "9": OLI9}

@@ -13,9 +13,9 @@ import numpy as np
 from outcrop import envi, remote
 from outcrop.errors import SceneError
 from outcrop.gcps import Gcps, fit_gcps
+from outcrop.rasters import open_quietly
 from outcrop.sensors.naming import FileBand
 from outcrop.sensors.unpacked import size_of
-from outcrop.source import open_quietly
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

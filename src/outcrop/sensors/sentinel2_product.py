@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
+from outcrop.rasters import BandFile, RasterSource
 from outcrop.reasons import CLOUD, FILL, SATURATED, SHADOW, SNOW, WATER, Flag
 from outcrop.regrid import StackedSource, grid_at, interpolated, regrid
 from outcrop.sensors.base import Band
@@ -25,7 +26,7 @@ from outcrop.sensors.raster_file import inspect_raster
 from outcrop.sensors.safe import SafeMetadata, read_safe, read_sun
 from outcrop.sensors.sentinel2 import MSI
 from outcrop.sensors.sentinel2_clouds import read_clouds
-from outcrop.source import BandFile, RasterSource, Source
+from outcrop.source import Source
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from outcrop.config import Input
 from outcrop.errors import SceneError
 from outcrop.quality import DecodedSource, Masks, QualitySource, untold
+from outcrop.rasters import BandFile, RasterSource
 from outcrop.reasons import CLOUD, FILL, SHADOW, SNOW, WATER, Flag
 from outcrop.regrid import StackedSource, grid_at, interpolated, meeting_size, regrid
 from outcrop.remote import plain
@@ -23,7 +24,7 @@ from outcrop.sensors.naming import FileBand, name_bands
 from outcrop.sensors.products import ignored, require_sensor, the_only
 from outcrop.sensors.raster_file import RasterFile, StoredBand, inspect_raster
 from outcrop.sensors.sentinel2_product import DEFAULT_RESOLUTION, RELIEF, SCL
-from outcrop.source import BandFile, RasterSource, Source
+from outcrop.source import Source
 from outcrop.stac.aster import open_l1t
 from outcrop.stac.bands import AssetBand, asset_bands, band_of, best, number
 from outcrop.stac.document import Document, of_item

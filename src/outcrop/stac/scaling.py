@@ -78,7 +78,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Reflectance = number × scale + offset; ``valid`` as in `outcrop.source.BandFile`."""
+    """Reflectance = number × scale + offset; ``valid`` as in `outcrop.rasters.BandFile`."""
 
     scale: float
     offset: float

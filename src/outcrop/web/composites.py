@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.errors import InputError
-from outcrop.source import open_quietly
+from outcrop.rasters import open_quietly
 
 #: A channel: a band, or a band over another, counted from 1.
 CHANNEL = re.compile(r"([1-9]\d{0,3})(?:/([1-9]\d{0,3}))?")

@@ -25,7 +25,8 @@ from outcrop.products.raster import cog_writer, overview_step, row_reader
 from outcrop.products.style import colour_table
 from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
 from outcrop.publish import staged
-from outcrop.source import Window, open_quietly
+from outcrop.rasters import open_quietly
+from outcrop.source import Window
 from outcrop.unitstats import count_values
 from outcrop.web.imagery import open_scene_of, pixels_of
 from outcrop.web.measure import Labels

@@ -25,9 +25,10 @@ from outcrop.errors import OutcropError, OutputError, SceneError
 from outcrop.opening import open_sources
 from outcrop.products.raster import add_overviews, block_writer, check_written, saying_why
 from outcrop.quality import Masks
+from outcrop.rasters import open_quietly
 from outcrop.relief.fitting import without_relief
 from outcrop.sample import draw
-from outcrop.source import Source, open_quietly
+from outcrop.source import Source
 from outcrop.web.runs import Run
 
 #: Pixels that the range of a band is taken from.

@@ -15,7 +15,8 @@ from outcrop.errors import InputError
 from outcrop.grid import row_areas
 from outcrop.products.cutting import cut, ring_mask
 from outcrop.products.edits import Edited, Split, new_number, ring_of
-from outcrop.source import Window, open_quietly
+from outcrop.rasters import open_quietly
+from outcrop.source import Window
 from outcrop.unitstats import UnitSums
 from outcrop.web.imagery import pixels_of
 from outcrop.web.runs import Run

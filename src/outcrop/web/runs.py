@@ -18,7 +18,7 @@ from outcrop.durable import replace_text
 from outcrop.errors import InputError, OutputError
 from outcrop.products.edits import Edited, EditLog, edited, read_log, with_log
 from outcrop.products.legend import Legend
-from outcrop.source import open_quietly
+from outcrop.rasters import open_quietly
 from outcrop.web.place import Place
 
 if TYPE_CHECKING:

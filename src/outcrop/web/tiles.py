@@ -27,7 +27,7 @@ from titiler.core.dependencies import DefaultDependency
 from titiler.core.factory import TilerFactory
 
 from outcrop.products.cutting import cut_one
-from outcrop.source import open_quietly
+from outcrop.rasters import open_quietly
 from outcrop.web.composites import coloured, parse_channels
 from outcrop.web.place import Place
 from outcrop.web.runs import Run
