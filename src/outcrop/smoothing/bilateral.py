@@ -12,6 +12,7 @@ from outcrop.errors import InputError
 from outcrop.estimator import Estimator
 from outcrop.noise import noise_covariance, noise_whitening
 from outcrop.smoothing import kernels
+from outcrop.smoothing.guide import prepare
 
 Planes = NDArray[np.float32]
 #: Beyond it a pixel would take minutes a scene, and average over other outcrops.
@@ -119,7 +120,7 @@ class Bilateral(Estimator):
         check_is_fitted(self)
         top, bottom, _ = (rows or slice(None)).indices(planes.shape[1])
         out = np.empty((len(planes), bottom - top, planes.shape[2]), np.float32)
-        prepared = kernels.prepare(planes, self.whitening_, self.radius)
+        prepared = prepare(planes, self.whitening_, self.radius)
         kernels.smooth(*prepared, self.radius, self._scale(len(planes)), top, bottom - top, out)
         return out
 
@@ -129,7 +130,7 @@ class Bilateral(Estimator):
         """Return what smoothing gives at some pixels with data, bit for bit, as rows (n, d)."""
         check_is_fitted(self)
         out = np.empty((len(row), len(planes)), np.float32)
-        values, _, guide = kernels.prepare(planes, self.whitening_, self.radius)
+        values, _, guide = prepare(planes, self.whitening_, self.radius)
         kernels.smooth_at(values, guide, self.radius, self._scale(len(planes)), row, col, out)
         return out
 
