@@ -17,7 +17,8 @@ from outcrop.durable import replace_text
 from outcrop.errors import InputError, OutputError
 from outcrop.grid import counts_pixels
 from outcrop.products.cutting import edited_labels
-from outcrop.products.edits import Edited, edited, read_log, with_log
+from outcrop.products.edit_log import read_log, with_log
+from outcrop.products.edits import Edited, edited
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
 from outcrop.scene_names import scene_title

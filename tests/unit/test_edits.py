@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 
 from outcrop.errors import InputError, ModelError
-from outcrop.products.edits import (
-    EditLog,
-    edited,
-    edited_legend,
-    new_number,
-    read_log,
-    ring_of,
-    with_log,
-)
+from outcrop.products.edit_log import EditLog, edited_legend, read_log, with_log
+from outcrop.products.edits import edited, new_number, ring_of
 from outcrop.products.legend import Legend, Unit
 from outcrop.sensors.base import Band
 

@@ -18,7 +18,7 @@ from outcrop.pipeline.fitting import Fitted, fit, fitted_elsewhere
 from outcrop.pipeline.mapping import Job, map_into
 from outcrop.pipeline.reporting import Reporter, silent
 from outcrop.pipeline.scenes import absolute, check_executor, opened
-from outcrop.products.edits import edited_legend
+from outcrop.products.edit_log import edited_legend
 from outcrop.products.legend import Legend
 from outcrop.publish import check_free, staged
 from outcrop.recipe_checks import check_recipe

@@ -1,12 +1,10 @@
 """A geologist's changes to a legend: a list of edits over a result that stays as it was mapped.
 
-``legend.json`` keeps the units as mapped and, under ``edits``, what was done to them and what was
-undone. Everything here is a pure function of the two; `edited_legend` is what ``--like`` sees.
+Everything here is a pure function of the legend and the edits.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.errors import InputError, ModelError, unknown_name
+from outcrop.errors import InputError, unknown_name
 from outcrop.products.interpretation import FIELDS, Interpretation
 from outcrop.products.legend import Legend, Unit
 
-#: Key of ``legend.json`` that holds the edits, and the version of their layout.
-KEY = "edits"
-SCHEMA = 1
 #: Limits that no hand reaches, so that a file cannot be filled by a script.
 MOST_EDITS, MOST_POINTS = 10_000, 5_000
 LONGEST = {"name": 200, "notes": 20_000}
@@ -312,80 +307,3 @@ def _pooled(like: Unit, parts: Sequence[tuple[Unit, int]]) -> Unit:
         else:
             facts["sd"] = ()
     return replace(like, **facts)
-
-
-@dataclass(frozen=True)
-class EditLog:
-    """What was done to a legend, and what was undone and can be done again.
-
-    Parameters
-    ----------
-    done, undone : tuple of edits
-        In the order in which they were done; the last of ``undone`` is the next to redo.
-    """
-
-    done: tuple[Edit, ...] = ()
-    undone: tuple[Edit, ...] = ()
-
-    def add(self, edit: Edit) -> EditLog:
-        """Add an edit; what was undone is forgotten."""
-        if len(self.done) >= MOST_EDITS:
-            raise InputError(f"the legend has {MOST_EDITS} edits, and no more are kept")
-        kept = ("op", *KEYS.get(str(edit.get("op")), ()))
-        return EditLog((*self.done, {k: edit[k] for k in kept if k in edit}))
-
-    def undo(self) -> EditLog:
-        """Take the last edit back, if there is one."""
-        return EditLog(self.done[:-1], (*self.undone, *self.done[-1:])) if self.done else self
-
-    def redo(self) -> EditLog:
-        """Do again what was taken back last, if anything was."""
-        return EditLog((*self.done, *self.undone[-1:]), self.undone[:-1]) if self.undone else self
-
-
-def read_log(text: str) -> EditLog:
-    """Read the edits in the text of a ``legend.json``; none where there are none.
-
-    Raises
-    ------
-    ModelError
-        If they are damaged or of a newer layout.
-    """
-    try:
-        facts = json.loads(text).get(KEY)
-        if facts is None:
-            return EditLog()
-        if facts["schema"] > SCHEMA:
-            raise ModelError(
-                f"the legend's edits have layout {facts['schema']}, and this version of Outcrop "
-                f"reads {SCHEMA}: update it"
-            )
-        done, undone = (tuple(dict(e) for e in facts[key]) for key in ("done", "undone"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"the edits in the legend are damaged ({error!r}); take the key {KEY!r} out of "
-            "legend.json to have the map as it was"
-        ) from None
-    return EditLog(done, undone)
-
-
-def with_log(text: str, log: EditLog) -> str:
-    """Return the text of a ``legend.json`` with other edits, and all else as it was."""
-    facts = json.loads(text)
-    facts[KEY] = {"schema": SCHEMA, "done": list(log.done), "undone": list(log.undone)}
-    return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def edited_legend(text: str) -> Legend:
-    """Read the text of a ``legend.json`` and apply its edits.
-
-    Raises
-    ------
-    ModelError
-        If legend or edits are damaged.
-    """
-    legend, log = Legend.from_json(text), read_log(text)
-    try:
-        return edited(legend, log.done).legend
-    except (InputError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"the edits in the legend cannot be applied: {error}") from None

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from outcrop.config import Recipe, parse_recipe
 from outcrop.durable import replace_text
 from outcrop.errors import InputError, OutputError
-from outcrop.products.edits import Edited, EditLog, edited, read_log, with_log
+from outcrop.products.edit_log import EditLog, read_log, with_log
+from outcrop.products.edits import Edited, edited
 from outcrop.products.legend import Legend
 from outcrop.rasters import open_quietly
 from outcrop.web.place import Place
