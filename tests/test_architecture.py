@@ -14,7 +14,7 @@ ROOT = Path(outcrop.__file__).parent
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
     {"errors"},
-    {"registry", "recipes", "timespan", "envi", "gcps", "scene_names", "information"},
+    {"registry", "recipes", "timespan", "envi", "gcps", "scene_names", "information", "durable"},
     {"reasons", "remote"},
     {"rowwise", "scratch", "simd", "tiles", "grid"},
     {
@@ -32,7 +32,7 @@ LAYERS = [
         "suiting",
     },
     {"resample", "warp", "align", "geomedian", "bareness", "composite", "stack"},
-    {"durable", "cube", "engine", "spectra"},
+    {"cube", "engine", "spectra"},
     {"dates", "haze"},
     {"sample", "describing", "cluster"},
     {"radiometry"},

@@ -41,6 +41,14 @@ def first_pixel(grid: GeoBox) -> tuple[float, float]:
     return 0.0, 0.0
 
 
+def upright(grid: GeoBox) -> slice:
+    """Return how rows are taken for a page, which has no axes: from north to south.
+
+    What is stored from south to north is turned over.
+    """
+    return slice(None, None, -1 if grid.crs is not None and grid.affine.e > 0 else None)
+
+
 def turned(frame: Any, affine: Affine) -> bool:
     """Tell whether shapes lie upside down to a raster without a CRS, whose pixels they count.
 

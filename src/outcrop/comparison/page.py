@@ -16,6 +16,7 @@ from outcrop.comparison.cells import Cell, map_path
 from outcrop.comparison.contenders import CODE, METHOD
 from outcrop.comparison.scenes import Truth
 from outcrop.products.colours import further_colours, rgb_of
+from outcrop.products.pages import page_template
 
 #: Pixels of the longer side of a small map, and maps that the page shows for each scene.
 SMALL, MOST_MAPS = 420, 24
@@ -42,14 +43,12 @@ def render(facts: Mapping[str, Any], maps: Maps, folder: Path) -> str:
     str
         HTML that asks for nothing outside itself.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("outcrop.comparison"), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters |= {"score": score, "span": span, "signed": signed, "number": number}
+    template = page_template(
+        "comparison.html.j2", "outcrop.comparison",
+        score=score, span=span, signed=signed, number=number,
+    )  # fmt: skip
     ranked = [row for row in facts["ranked"] if not row["failed"]]
-    return environment.get_template("comparison.html.j2").render(
+    return template.render(
         version=__version__,
         facts=facts,
         ranked=ranked,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import time
 from collections.abc import Iterable
@@ -30,7 +29,13 @@ from outcrop.products import mask
 from outcrop.products.confidence import write_confidence_styles
 from outcrop.products.indices import index_facts, with_indices
 from outcrop.products.legend import Legend, with_confidence
-from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
+from outcrop.products.write import (
+    write_facts,
+    write_item,
+    write_layers,
+    write_pictures,
+    write_styles,
+)
 from outcrop.result import Result
 from outcrop.resuming import Journal
 from outcrop.source import Source, acquired, products_of, radiometry_of
@@ -108,9 +113,7 @@ def map_into(
         log.log(logging.INFO if name == "item.json" else logging.WARNING, f"no {name}: {why}")
     metrics["left_out"] = left_out
     settings = recipe_to_toml(recipe, _proof(job, fitted, matches))
-    (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
-    (folder / "run.toml").write_text(settings, "utf-8")
+    write_facts(folder, legend, metrics, settings)
     write_pictures(
         folder, legend, source.grid, applied.composite, applied.composite_bands, metrics, recipe,
         settings,

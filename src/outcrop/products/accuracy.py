@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from outcrop.durable import replace_text
 from outcrop.errors import OutputError
 from outcrop.products.legend import Legend
+from outcrop.products.pages import page_template
 
 BEGIN, END = "<!-- accuracy -->", "<!-- end of accuracy -->"
 #: Classes and units up to which the whole table of counts is shown.
@@ -59,26 +60,18 @@ def add_accuracy(folder: Path, scores: Mapping[str, Any], reference: str) -> Non
     )
     if not places:
         raise OutputError(f"{page} has no place for accuracy: it is of another version of Outcrop")
-    _replace(folder / "accuracy.json", json.dumps(facts, indent=1) + "\n")
-    _replace(page, filled)
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".new")
     try:
-        temporary.write_text(text, "utf-8")
-        os.replace(temporary, path)
+        replace_text(folder / "accuracy.json", json.dumps(facts, indent=1) + "\n")
+        replace_text(page, filled)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from None
+        raise OutputError(
+            f"{folder} cannot be written to ({error.strerror or error}); make it writable, or copy "
+            "the run and evaluate the copy"
+        ) from None
 
 
 def _section(facts: Mapping[str, Any], legend: Legend) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    template = Environment(
-        loader=PackageLoader("outcrop.products"), autoescape=True, undefined=StrictUndefined
-    ).get_template("accuracy.html.j2")
+    template = page_template("accuracy.html.j2")
     confusion = facts["confusion"]
     labels = {u.number: u.label for u in legend.units}
     units, classes = confusion["units"], confusion["classes"]

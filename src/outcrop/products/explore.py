@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from outcrop.cube import as_source
 from outcrop.errors import InputError, OutputError
+from outcrop.grid import upright
 from outcrop.products.imagery import choose_composite, composite
 from outcrop.products.legend import Legend
+from outcrop.products.pages import page_template
 from outcrop.products.wording import area_text, share_text
 from outcrop.source import Window
 
@@ -69,16 +71,10 @@ class Explorer:
         imagery : ndarray of uint8, shape (y, x, 4), optional
             Of the same ground.
         """
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-
-        template = Environment(
-            loader=PackageLoader("outcrop.products"), autoescape=True, undefined=StrictUndefined
-        ).get_template("explore.html.j2")
+        template = page_template("explore.html.j2")
         a, b, c, d, e, f = tuple(grid.affine)[:6] if grid.crs else (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-        # A page has no axes: what is stored from south to north is turned over.
-        turned = grid.crs is not None and e > 0
-        way = slice(None, None, -1) if turned else slice(None)
-        if turned:
+        way = upright(grid)
+        if way.step == -1:
             down = labels.shape[0] * step
             b, c, e, f = -b, c + b * down, -e, f + e * down
         facts: dict[str, Any] = {

@@ -16,6 +16,7 @@ from outcrop.products.files import FILES
 from outcrop.products.indices import NOT_DRY, covers
 from outcrop.products.legend import Legend
 from outcrop.products.numbers import Place
+from outcrop.products.pages import page_template
 from outcrop.products.report_words import (
     band_words,
     light_facts,
@@ -112,13 +113,7 @@ def render(
     str
         HTML that asks for nothing outside itself.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    templates = Environment(
-        loader=PackageLoader("outcrop.products"), autoescape=True, undefined=StrictUndefined
-    )
-    templates.filters["three_digits"] = three_digits
-    page = templates.get_template("report.html.j2")
+    page = page_template("report.html.j2", three_digits=three_digits)
     selection, matches = metrics.get("selection"), metrics.get("matches")
     return page.render(
         title=title,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.config import Recipe
-from outcrop.grid import row_areas
+from outcrop.grid import row_areas, upright
 from outcrop.products import (
     confidence,
     figure,
@@ -99,6 +99,13 @@ def write_item(
     return {}
 
 
+def write_facts(folder: Path, legend: Legend, metrics: Mapping[str, Any], run_toml: str) -> None:
+    """Write ``legend.json``, ``metrics.json`` and ``run.toml``."""
+    (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
+    (folder / "run.toml").write_text(run_toml, "utf-8")
+
+
 def _title(metrics: Mapping[str, Any], recipe: Recipe) -> str:
     return recipe.products.title or scene_title(str(metrics["scene"]))
 
@@ -136,19 +143,17 @@ def write_pictures(
         subtitle=f"{metrics['units']} spectral units of {short_name(str(metrics['scene']))}",
     )  # fmt: skip
     (folder / "map.png").write_bytes(figure.to_png(drawn))
-    # A page has no axes: what is stored from south to north is turned over.
-    south_up = grid.crs is not None and grid.affine.e > 0
-    upright = slice(None, None, -1) if south_up else slice(None)
+    way = upright(grid)
     seen = None if composite is None else imagery.composite(composite)
     decorrelated = None if composite is None else imagery.decorrelation_stretch(composite)
     shown_units = [unit.number for unit in unit_cards.shown_units(legend)]
     pictures = report.Pictures(
-        units=_palette_png(labels[upright], _colours(legend)),
-        composite=None if seen is None else _png(seen[upright]),
-        decorrelation=None if decorrelated is None else _png(decorrelated[upright]),
-        confidence=_confidence_picture(folder, upright),
-        where=imagery.thumbnails(labels[upright], shown_units),
-        numbers=tuple(number_places(labels[upright], [u.number for u in legend.units])),
+        units=_palette_png(labels[way], _colours(legend)),
+        composite=None if seen is None else _png(seen[way]),
+        decorrelation=None if decorrelated is None else _png(decorrelated[way]),
+        confidence=_confidence_picture(folder, way),
+        where=imagery.thumbnails(labels[way], shown_units),
+        numbers=tuple(number_places(labels[way], [u.number for u in legend.units])),
         shape=labels.shape,
         small=labels.shape[1] < SMALL,
         metres=figure.metres_across(labels.shape, grid),
@@ -161,12 +166,12 @@ def write_pictures(
     (folder / "report.html").write_text(page, "utf-8")
 
 
-def _confidence_picture(folder: Path, upright: slice) -> bytes | None:
+def _confidence_picture(folder: Path, way: slice) -> bytes | None:
     """Return a picture of ``confidence.tif``, if there is one."""
     if not (folder / confidence.NAME).is_file():
         return None
     values, _ = read_overview(folder / confidence.NAME)
-    return _palette_png(values[upright], confidence.colours())
+    return _palette_png(values[way], confidence.colours())
 
 
 def _colours(legend: Legend) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from outcrop import remote
+from outcrop.durable import replace_text
 from outcrop.errors import OutcropError, OutputError, SceneError
 from outcrop.stac.document import Document, is_api, items, open_document, parse, require_extra
 from outcrop.stac.query import MOST_ITEMS, Query, cloud_of, unfit
@@ -157,13 +158,10 @@ def write_items(found: Found, path: Path, *, overwrite: bool = False) -> None:
             f"{'choose another name' if overwrite else 'give --overwrite or another name'}"
         )
     features = [_portable(item, path.absolute().parent) for item in found.items]
-    part = path.with_name(f".{path.name}.part")
     try:
-        text = json.dumps({"type": "FeatureCollection", "features": features}, indent=1)
-        part.write_text(text, "utf-8")
-        os.replace(part, path)
+        collection = {"type": "FeatureCollection", "features": features}
+        replace_text(path, json.dumps(collection, indent=1))
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written ({error.strerror})") from None
 
 

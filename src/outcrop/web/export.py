@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import zipfile
@@ -23,7 +22,13 @@ from outcrop.products.imagery import choose_composite
 from outcrop.products.legend import Legend, with_confidence
 from outcrop.products.raster import cog_writer, overview_step, row_reader
 from outcrop.products.style import colour_table
-from outcrop.products.write import write_item, write_layers, write_pictures, write_styles
+from outcrop.products.write import (
+    write_facts,
+    write_item,
+    write_layers,
+    write_pictures,
+    write_styles,
+)
 from outcrop.publish import staged
 from outcrop.rasters import open_quietly
 from outcrop.source import Window
@@ -120,9 +125,7 @@ def export_into(folder: Path, run: Run, *, polygons: bool = True) -> Legend:
     metrics["left_out"] = left_out
     proof = {**run.settings.get("provenance", {}), "edits": edits, "units": len(legend.units)}
     settings = recipe_to_toml(run.recipe, proof)
-    (folder / "legend.json").write_text(legend.to_json() + "\n", "utf-8")
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
-    (folder / "run.toml").write_text(settings, "utf-8")
+    write_facts(folder, legend, metrics, settings)
     shown = choose_composite(legend.bands)
     write_pictures(
         folder, legend, run.grid, composite_of(run, shown), shown, metrics, run.recipe, settings
