@@ -12,24 +12,30 @@ import hashlib
 import json
 import logging
 import math
-import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import durable
 from outcrop.comparison.measures import agreement, boundary_agreement, inner_scores
+from outcrop.comparison.memory import peak_mib, reset_peak
 from outcrop.comparison.scenes import Scene
 from outcrop.config import Recipe, recipe_to_toml, with_step
 from outcrop.engine import versions
 from outcrop.errors import InputError, OutcropError
+
+if TYPE_CHECKING:
+    from outcrop.model import Model
+    from outcrop.pipeline import Prepared
+    from outcrop.sample import Sample
+    from outcrop.source import Source
 
 FORMAT = 1
 CELLS, MAPS, WORK = "cells", "maps", "work"
@@ -141,13 +147,13 @@ def run_cell(cell: Cell, folder: Path) -> dict[str, Any]:
 
     A recipe that fails on the scene leaves no file; what is returned then holds ``error``.
     """
-    _reset_peak()
+    reset_peak()
     try:
         with tempfile.TemporaryDirectory(dir=folder / WORK) as work, _quiet():
             facts, arrays = _measure(cell, folder, Path(work))
     except OutcropError as error:
         return {"error": str(error), **named(cell)}
-    facts["peak_memory_mib"] = _peak_mib()
+    facts["peak_memory_mib"] = peak_mib()
     _save_arrays(folder / CELLS / f"{cell.key}.npz", arrays)
     durable.replace_text(folder / CELLS / f"{cell.key}.json", json.dumps(facts, indent=1) + "\n")
     return facts
@@ -198,48 +204,34 @@ def named(cell: Cell) -> dict[str, Any]:
 def _measure(
     cell: Cell, folder: Path, work: Path
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    from outcrop.engine import limited_threads
-    from outcrop.fitting import fit_model
     from outcrop.pipeline import open_scenes, prepare
 
     started = time.perf_counter()
-    recipe = cell.recipe
-    source = open_scenes(list(cell.scene.paths), recipe)
-    prepared = prepare(source, recipe)
-    recipe, sample = prepared.recipe, prepared.sample
+    source = open_scenes(list(cell.scene.paths), cell.recipe)
+    prepared = prepare(source, cell.recipe)
     codes = np.load(cell.truth)["codes"]
     preparing = time.perf_counter() - started
     found: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {}
     reducer = None
-    for name, k in cell.numbers().items():
+    for name, asked in cell.numbers().items():
         began = time.perf_counter()
-        wanted = _with(recipe, k)
-        with limited_threads():
-            model = fit_model(
-                sample, prepared.features, prepared.front, source.bands, wanted, reducer=reducer
-            )
-        fitting = time.perf_counter() - began
+        model = _fitted(prepared, source, asked, reducer=reducer)
+        fitted = time.perf_counter()
         reducer = model.reducer
         units = _map(model, source, work)
-        scored = _score(cell, codes, units)
-        scored |= {
-            "asked": k,
+        mapped = time.perf_counter()
+        found[name] = {
+            **_score(cell, codes, units),
+            "asked": asked,
             "units": len(model.numbers),
-            "fit_seconds": round(fitting + preparing * (name == "classes"), 3),
-            "map_seconds": round(time.perf_counter() - began - fitting, 3),
+            "fit_seconds": round(fitted - began + preparing * (name == "classes"), 3),
+            "map_seconds": round(mapped - fitted, 3),
             "unit_pixels": np.bincount(units.ravel(), minlength=256).tolist(),
         }
         if name in ("classes", "auto"):
-            with limited_threads():
-                scored["internal"] = inner_scores(
-                    model.codes(prepared.features.rows), sample.rows, model.clusterer.labels_,
-                    cell.seed,
-                )  # fmt: skip
-        found[name] = scored
+            found[name]["internal"] = _internal(model, prepared, cell.seed)
         arrays[name] = units[codes > 0]
-        if name == "classes":
-            code_size = int(vars(model.reducer)["n_components_"])
         if cell.seed == 0:
             _keep(work / "units.tif", map_path(cell, name, folder))
     if cell.stability:
@@ -247,13 +239,13 @@ def _measure(
     facts = {
         "outcrop comparison": FORMAT,
         **named(cell),
-        "recipe": recipe_to_toml(recipe),
+        "recipe": recipe_to_toml(prepared.recipe),
         "versions": versions(),
         "classes": list(cell.classes),
-        "fitted_pixels": len(sample.rows),
+        "fitted_pixels": len(prepared.sample.rows),
         "scored_pixels": int((codes > 0).sum()),
         "scene_pixels": int(codes.size),
-        "code_size": code_size,
+        "code_size": model.width,
         "stability": cell.stability,
         "notes": list(prepared.notes),
         "numbers": found,
@@ -262,11 +254,29 @@ def _measure(
     return facts, arrays
 
 
-def _with(recipe: Recipe, units: int | str) -> Recipe:
-    return dataclasses.replace(recipe, clusterer=with_step(recipe.clusterer, n_units=units))
+def _fitted(prepared: Prepared, source: Source, units: int | str, reducer: Any = None) -> Model:
+    """Fit for a number of units; a reducer that was fitted for another is the same."""
+    from outcrop.engine import limited_threads
+    from outcrop.fitting import fit_model
+
+    clusterer = with_step(prepared.recipe.clusterer, n_units=units)
+    recipe = dataclasses.replace(prepared.recipe, clusterer=clusterer)
+    with limited_threads():
+        return fit_model(
+            prepared.sample, prepared.features, prepared.front, source.bands, recipe,
+            reducer=reducer,
+        )  # fmt: skip
 
 
-def _map(model: Any, source: Any, work: Path) -> NDArray[np.uint8]:
+def _internal(model: Model, prepared: Prepared, seed: int) -> dict[str, Any]:
+    from outcrop.engine import limited_threads
+
+    with limited_threads():
+        codes = model.codes(prepared.features.rows)
+        return inner_scores(codes, prepared.sample.rows, model.clusterer.labels_, seed)
+
+
+def _map(model: Model, source: Source, work: Path) -> NDArray[np.uint8]:
     """Map the whole scene into the working folder, as `outcrop map` does, and read the units."""
     import rasterio
 
@@ -287,26 +297,21 @@ def _score(cell: Cell, codes: NDArray[Any], units: NDArray[np.uint8]) -> dict[st
     return {**scores, "boundary": boundary_agreement(codes, units, cell.boundary)}
 
 
-def _bootstrapped(cell: Cell, prepared: Any, source: Any, work: Path) -> NDArray[np.uint8]:
+def _bootstrapped(cell: Cell, prepared: Prepared, source: Source, work: Path) -> NDArray[np.uint8]:
     """Map with a fit to pixels drawn anew, with replacement; k = classes."""
-    from outcrop.engine import limited_threads
-    from outcrop.fitting import fit_model
-
     rng = np.random.default_rng([cell.seed, 0xB007])
     n = len(prepared.sample.rows)
     rows = np.sort(rng.integers(0, n, n))
     sample, features = (_taken(s, rows) for s in (prepared.sample, prepared.features))
-    recipe = _with(prepared.recipe, len(cell.classes))
-    with limited_threads():
-        model = fit_model(sample, features, prepared.front, source.bands, recipe)
-    units = _map(model, source, work).ravel()
+    drawn = dataclasses.replace(prepared, sample=sample, features=features)
+    units = _map(_fitted(drawn, source, len(cell.classes)), source, work).ravel()
     some = np.random.default_rng(0x57AB).choice(
         len(units), min(STABILITY_PIXELS, len(units)), replace=False
     )
     return units[np.sort(some)]
 
 
-def _taken(sample: Any, rows: NDArray[np.intp]) -> Any:
+def _taken(sample: Sample, rows: NDArray[np.intp]) -> Sample:
     parts = {n: getattr(sample, n)[rows] for n in ("rows", "neighbours", "positions")}
     return dataclasses.replace(sample, **parts)
 
@@ -323,24 +328,3 @@ def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         draft.unlink()
     np.savez_compressed(draft, **arrays)  # type: ignore[arg-type]
     durable.put(draft, path)
-
-
-def _reset_peak() -> None:
-    """Forget the most memory that this process had, where Linux lets it."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", "ascii")
-
-
-def _peak_mib() -> float | None:
-    """Return the most resident memory of this process, in MiB; None where nothing tells it."""
-    try:
-        status = Path("/proc/self/status").read_text("ascii", errors="replace")
-        return round(int(status.partition("VmHWM:")[2].split()[0]) / 1024, 1)
-    except (OSError, ValueError, IndexError):
-        pass
-    try:
-        import resource
-    except ImportError:
-        return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(most / (2**20 if sys.platform == "darwin" else 2**10), 1)
