@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from outcrop.spectra.library import SpectralLibrary, read_library
-from outcrop.spectra.resample import Response, gaussian, resample, resampled
+from outcrop.spectra.resampling import Response, gaussian, resample, resampled
 
 __all__ = ["Response", "SpectralLibrary", "gaussian", "read_library", "resample", "resampled"]
