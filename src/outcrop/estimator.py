@@ -26,16 +26,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     _arrays: ClassVar[tuple[str, ...]] = ()
     _facts: ClassVar[tuple[str, ...]] = ("n_features_in_",)
-    #: Of a clusterer: the fitted arrays with one entry a unit along their first axis.
-    _by_unit: ClassVar[tuple[str, ...]] = ()
-
-    def reorder(self, order: NDArray[np.intp]) -> None:
-        """Renumber a clusterer's units: the new unit ``i`` is the old ``order[i]``."""
-        for name in self._by_unit:
-            setattr(self, name, getattr(self, name)[order])
-        if hasattr(self, "labels_"):
-            old: Any = vars(self)["labels_"]
-            self.labels_: NDArray[Any] = np.argsort(order)[old]
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the fitted state.

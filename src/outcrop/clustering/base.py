@@ -32,6 +32,8 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
     """
 
     _facts: ClassVar[tuple[str, ...]] = ("n_features_in_", "n_units_", "n_iter_", "selection_")
+    #: The fitted arrays with one entry a unit along their first axis.
+    _by_unit: ClassVar[tuple[str, ...]] = ()
 
     n_units: int | Literal["auto"]
     min_units: int
@@ -107,6 +109,12 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         check_is_fitted(self, "n_units_")
         rows = validate_data(self, X, dtype=np.float32, reset=False)
         return in_batches(self._outside, rows, 0, np.bool_)
+
+    def reorder(self, order: NDArray[np.intp]) -> None:
+        """Renumber the units: the new unit ``i`` is the old ``order[i]``."""
+        for name in self._by_unit:
+            setattr(self, name, getattr(self, name)[order])
+        self.labels_ = np.argsort(order)[self.labels_]
 
     def _relative_evidence(self, batch: Rows) -> NDArray[np.float64]:
         """About each row's largest: in float32 the differences keep their digits."""
