@@ -229,7 +229,23 @@ def apply_units(
 
 
 def open_result(folder: str | Path) -> Result:
-    """Open the folder of an earlier run; see `outcrop.result.Result.open`."""
+    """Open the folder of an earlier run.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What `map_units`, `apply_units` or the command line wrote.
+
+    Returns
+    -------
+    Result
+        With the units as they were named and edited since.
+
+    Raises
+    ------
+    OutcropError
+        If it is no such folder, or damaged.
+    """
     from outcrop.result import Result
 
     return Result.open(folder)

@@ -21,17 +21,38 @@ DEFAULT_RECIPE = "default"
 
 @dataclass(frozen=True)
 class Input:
-    """What the scene's files do not say of themselves.
+    """What the scene's files do not say of themselves; None: what they say, or the usual.
 
-    ``bands`` are the sensor's own names, common names or wavelengths in micrometres;
-    ``scale`` and ``offset`` turn stored numbers into reflectance. ``crs`` and ``resolution``
-    (pixel size in its units) are of the grid to map on, instead of the first scene's own;
-    ``resampling`` is how pixels are interpolated there (None: bilinear). Of several scenes
-    ``composite`` is what is made of them where they overlap (None: the first shows),
-    ``radiometry`` whether they are matched there (None: they are), and ``stack`` whether scenes
-    of different bands are laid on each other.
-    ``dem`` is an elevation model under the scene, and ``sun_azimuth`` and ``sun_elevation`` say, in
-    degrees, where the sun stood, instead of the product's metadata.
+    Parameters
+    ----------
+    sensor : str, optional
+        Name of the instrument (`outcrop.sensors.SENSORS`).
+    bands : tuple of str, optional
+        The sensor's own names, common names or wavelengths in micrometres.
+    scale, offset : float, optional
+        Reflectance = stored number × scale + offset.
+    nodata : float, optional
+        Stored number that means no data.
+    aoi : str, optional
+        Vector file; what lies outside its polygons is not mapped.
+    resolution : float, optional
+        Pixel size to map at, in units of the CRS, instead of the first scene's.
+    crs : str, optional
+        CRS to map in, instead of the first scene's.
+    resampling : str, optional
+        How pixels are interpolated on another grid: ``bilinear`` (the usual), ``nearest``,
+        ``cubic``.
+    composite : str, optional
+        What is made of several scenes where they overlap: ``first`` (the usual), ``median``,
+        ``geomedian``, ``barest``.
+    radiometry : str, optional
+        Whether they are matched there: ``match`` (the usual) or ``none``.
+    stack : bool, optional
+        Whether scenes of different bands are laid on each other.
+    dem : str, optional
+        Elevation model under the scene.
+    sun_azimuth, sun_elevation : float, optional
+        Where the sun stood, in degrees from true north and above the horizon.
     """
 
     sensor: str | None = None
@@ -55,15 +76,25 @@ class Input:
 class Preprocess:
     """Which pixels are left out, and how each band is scaled.
 
-    ``scale`` is ``minmax`` (0-1), ``standard`` (mean 0, sd 1), ``log`` (its logarithm to mean 0,
-    sd 1; any scale of the values will do) or ``none``. ``mask`` are the
-    reasons to leave a pixel out (`outcrop.reasons.SWITCHES`) beyond fill, where a product's
-    quality layers tell; ``ndvi`` is where vegetation begins. ``haze`` is ``none``,
-    ``dark-object`` (what the darkest pixels of the scene show is subtracted) or ``auto``: the
-    latter for reflectance at the top of the atmosphere alone. With ``clip`` reflectance
-    is taken to be within 0-1 where features are made of it. ``illumination`` is how the light
-    on slopes is taken out where there is an elevation model: ``c``, ``minnaert``, ``scs+c``, or
-    ``auto``: ``c``, unless the product is corrected for relief already.
+    Parameters
+    ----------
+    scale : str
+        ``minmax`` (0-1), ``standard`` (mean 0, sd 1), ``log`` (its logarithm to mean 0, sd 1; any
+        scale of the values will do) or ``none``.
+    mask : tuple of str
+        Reasons to leave a pixel out (`outcrop.reasons.SWITCHES`) beyond fill, where a product's
+        quality layers tell.
+    ndvi : float
+        Where vegetation begins.
+    haze : str
+        ``none``, ``dark-object`` (what the darkest pixels of the scene show is subtracted) or
+        ``auto``: the latter for reflectance at the top of the atmosphere alone.
+    clip : bool
+        Whether reflectance is taken to be within 0-1 where features are made of it.
+    illumination : str
+        How the light on slopes is taken out where there is an elevation model: ``c``,
+        ``minnaert``, ``scs+c``, or ``auto``: ``c``, unless the product is corrected for relief
+        already.
     """
 
     scale: str = "standard"
@@ -78,9 +109,15 @@ class Preprocess:
 class Features:
     """What is computed from the bands before they are smoothed.
 
-    ``transform`` is ``none`` or the ``log`` of the bands. ``use`` is what the features are:
-    ``bands``, names of indices (`outcrop.indices.INDICES`), or both. More scaled features than
-    ``compress_above`` are brought down to ``compress_to`` minimum noise fractions; 0 never.
+    Parameters
+    ----------
+    transform : str
+        ``none``, or the ``log`` of the bands.
+    use : tuple of str
+        What the features are: ``bands``, names of indices (`outcrop.indices.INDICES`), or both.
+    compress_above, compress_to : int
+        More scaled features than the first are brought down to as many minimum noise fractions
+        as the second; 0: never.
     """
 
     transform: str = "none"
@@ -100,7 +137,15 @@ class Features:
 
 @dataclass(frozen=True)
 class Step:
-    """A named entry of a table and the parameters that differ from its defaults."""
+    """A step of a recipe.
+
+    Parameters
+    ----------
+    name : str
+        Entry of a table: of smoothers, reducers, clusterers or filters.
+    params : dict
+        Its parameters, where they differ from the defaults.
+    """
 
     name: str
     params: dict[str, Any] = field(default_factory=dict)
@@ -110,12 +155,24 @@ class Step:
 class Products:
     """What is published of the labels, and what is written beside the default products.
 
-    ``min_area`` is the minimum mapping unit: areas of one unit that are smaller join a
-    neighbour. In square metres, or in pixels for a scene without a CRS; 0 keeps everything.
-    ``datetime`` says when the scene was taken, for ``item.json``; see `parse_timespan`.
-    ``indices`` are the layers of ``indices.tif``, or ``all`` that the bands allow. ``library`` is
-    a spectral library whose spectra the units' are compared with. ``simplify`` is how far, in
-    metres (pixels without a CRS), outlines of the polygons may be smoothed; 0 keeps the pixels'.
+    Parameters
+    ----------
+    save_code : bool
+        Whether the reducer's code is written, as ``code.tif``.
+    title : str, optional
+        Of figure and report, instead of the scene's name.
+    min_area : float
+        The minimum mapping unit: areas of one unit that are smaller join a neighbour. In square
+        metres, or in pixels for a scene without a CRS; 0 keeps everything.
+    datetime : str, optional
+        When the scene was taken, for ``item.json``; see `outcrop.timespan.parse_timespan`.
+    indices : tuple of str
+        The layers of ``indices.tif``, or ``all`` that the bands allow.
+    library : str, optional
+        Spectral library whose spectra the units' are compared with.
+    simplify : float
+        How far, in metres (pixels without a CRS), outlines of the polygons may be smoothed; 0
+        keeps the pixels'.
     """
 
     save_code: bool = False
@@ -131,10 +188,22 @@ class Products:
 class Run:
     """How the run is carried out.
 
-    ``sample`` is the number of pixels that models are fitted on, or ``"all"``. ``threads``
-    (0: one a core) and ``block`` change the speed and never the map; ``fit_threads`` is
-    fixed because the last bits of a fit depend on it. ``like`` is the ``legend.json`` whose
-    unit numbers, names and colours are taken over.
+    Parameters
+    ----------
+    seed : int
+        Of everything random.
+    sample : int or "all"
+        How many pixels models are fitted on.
+    fit_threads : int
+        Threads of a fit; fixed, because its last bits depend on them.
+    threads : int
+        Threads that map; 0: one a core. They and ``block`` change the speed, never the map.
+    block : int
+        Side of a block in pixels, a multiple of 512.
+    device : str
+        Where networks are trained: ``cpu``, ``cuda``, ``mps`` or ``auto``.
+    like : str, optional
+        ``legend.json`` whose unit numbers, names and colours are taken over.
     """
 
     seed: int = 0
@@ -148,7 +217,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole recipe; see `load_recipe` for the named ones."""
+    """A whole recipe; see `load_recipe` for the named ones.
+
+    Parameters
+    ----------
+    reducer, clusterer : Step
+    schema : int
+        Version of the layout.
+    input : Input
+    preprocess : Preprocess
+    features : Features
+    smooth : Step
+    refine : tuple of Step
+        Filters of the labels, in their order.
+    products : Products
+    run : Run
+    """
 
     reducer: Step
     clusterer: Step
@@ -174,6 +258,15 @@ def recipe_names() -> tuple[str, ...]:
 
 def load_recipe(name_or_path: str | Path = DEFAULT_RECIPE) -> Recipe:
     """Read a recipe by name, or from a TOML file such as the ``run.toml`` of a run.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        One of `recipe_names`, or a file.
+
+    Returns
+    -------
+    Recipe
 
     Raises
     ------

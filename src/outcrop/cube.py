@@ -93,7 +93,25 @@ def from_array(
     crs: str | None = None,
     name: str = "array",
 ) -> xr.DataArray:
-    """Make a cube of an array (band, y, x) with NaN where there is no data.
+    """Make a cube of an array.
+
+    Parameters
+    ----------
+    data : ndarray of float, shape (band, y, x)
+        NaN where there is no data.
+    bands : tuple of Band
+        One for each plane.
+    transform : tuple of 6 floats
+        From column and row to map coordinates, in the order of ``affine.Affine[:6]``.
+    crs : str, optional
+        As ``"EPSG:32633"``.
+    name : str
+        For messages and titles.
+
+    Returns
+    -------
+    DataArray of float32, dimensions (band, y, x)
+        As `outcrop.open_scene` gives it.
 
     Raises
     ------

@@ -48,13 +48,14 @@ class Result:
         What ``metrics.json`` holds.
     notes : tuple of str
         What the user should know.
+    edits : Edited, optional
+        What was done to the units since they were mapped.
     """
 
     folder: Path
     legend: Legend
     metrics: dict[str, Any]
     notes: tuple[str, ...]
-    #: What was done to the units since they were mapped; None if nothing was.
     edits: Edited | None = None
 
     @classmethod

@@ -94,7 +94,24 @@ def fit_scenes(
     executor: Executor | None = None,
     report: Reporter = silent,
 ) -> Model:
-    """Fit a recipe to scenes and publish the model as a folder; arguments as `map_scenes`."""
+    """Fit a recipe to scenes and publish the model as a folder.
+
+    Parameters
+    ----------
+    scenes, recipe, overwrite, executor, report
+        As for `map_scenes`.
+    out : Path
+        The folder to make.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    OutcropError
+        Of the kind that fits; nothing is left behind.
+    """
     out = Path(out)
     check_free(out, kind="model", overwrite=overwrite)
     legend = _legend_to_match(recipe.run.like)
@@ -123,18 +140,38 @@ def apply_to_scenes(
     executor: Executor | None = None,
     report: Reporter = silent,
 ) -> Result:
-    """Map scenes with a model that was fitted elsewhere; arguments as `map_scenes`.
+    """Map scenes with a model that was fitted elsewhere.
 
-    ``options`` says what the scene's files do not, and ``preprocess`` what is masked (``mask``,
-    ``ndvi``) and whether ``haze`` is taken off; what they leave open is taken from the fit. Haze
-    is estimated anew: it belongs to the scene. ``datetime`` says when the scene was taken; that
-    of the fit is another's. ``indices`` are the layers of ``indices.tif``, and ``library`` is a
-    spectral library to compare with.
+    Parameters
+    ----------
+    model_folder : Path or str
+        Of the model, or of a run.
+    scenes, out, overwrite, resume, checksum, executor, report
+        As for `map_scenes`.
+    options : Input, optional
+        What the scene's files do not say; what it leaves open is taken from the fit.
+    preprocess : mapping, optional
+        What is masked (``mask``, ``ndvi``) and whether ``haze`` is taken off, where it differs
+        from the fit. Haze is estimated anew: it belongs to the scene.
+    indices : sequence of str
+        The layers of ``indices.tif``.
+    threads : int, optional
+        Instead of the fit's.
+    datetime : str, optional
+        When the scene was taken; that of the fit is another's.
+    library : str, optional
+        Spectral library to compare the units with.
+
+    Returns
+    -------
+    Result
 
     Raises
     ------
     ModelError
         If the model is missing or was fitted on other bands or another quantity.
+    OutcropError
+        Of the kind that fits; nothing is left behind but finished blocks, to be resumed.
     """
     started = time.perf_counter()
     out = Path(out)

@@ -39,7 +39,17 @@ class Found:
 
 
 def search(api: str, query: Query) -> Found:
-    """Search an API by name or address, or a static catalog by address or file.
+    """Search for scenes.
+
+    Parameters
+    ----------
+    api : str
+        One of `APIS`, the address of another API, or address or file of a static catalog.
+    query : Query
+
+    Returns
+    -------
+    Found
 
     Raises
     ------
