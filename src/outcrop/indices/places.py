@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outcrop.sensors.base import Band
+from outcrop.sensors.base import Band, bands_within
 
 #: Where absorptions of hydroxyl and carbonate lie, in micrometres.
 SWIR2_RANGE = (2.1, 2.4)
@@ -24,23 +24,18 @@ class Place:
     def find(self, bands: Sequence[Band], quantities: Sequence[str]) -> tuple[int, ...]:
         """Return the positions of the bands that make it; none if there is no such band."""
         known = self._inside(bands, quantities)
-        within = tuple(sorted(i for off, i in known if off <= self.width / 2))
-        return within or tuple(i for _, i in known[:1])
+        off = {i: abs((bands[i].wavelength_um or 0.0) - self.best) for i in known}
+        return tuple(sorted(i for i in known if off[i] <= self.width / 2)) or tuple(known[:1])
 
     def nearest(self, bands: Sequence[Band], quantities: Sequence[str]) -> int | None:
         """Return the position of the band nearest to the best wavelength, if one is in range."""
         known = self._inside(bands, quantities)
-        return known[0][1] if known else None
+        return known[0] if known else None
 
-    def _inside(self, bands: Sequence[Band], quantities: Sequence[str]) -> list[tuple[float, int]]:
-        """Return distance and position of the bands in range, the nearest first."""
-        return sorted(
-            (abs(b.wavelength_um - self.best), i)
-            for i, b in enumerate(bands)
-            if b.wavelength_um
-            and self.low <= b.wavelength_um <= self.high
-            and b.quantity in quantities
-        )
+    def _inside(self, bands: Sequence[Band], quantities: Sequence[str]) -> list[int]:
+        """Return the positions of the bands in range, the nearest first."""
+        there = bands_within(bands, self.low, self.best, self.high)
+        return [i for i in there if bands[i].quantity in quantities]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.low:g}-{self.high:g} um)"

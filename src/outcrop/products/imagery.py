@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.sensors.base import Band
+from outcrop.sensors.base import Band, bands_within
 
 #: Pixels of the longer side of a thumbnail.
 THUMBNAIL = 180
@@ -21,14 +21,14 @@ LEAST = 1e-4
 PAPER, GROUND, INK = (255, 255, 255), (225, 221, 212), (38, 36, 33)
 #: Shades between ground and unit.
 SHADES = 8
-# Range and best wavelength, in micrometres, of the colours that composites are made of.
+# Range, and best wavelength between, of the colours that composites are made of; in micrometres.
 _COLOURS = {
-    "swir2": (2.05, 2.40, 2.20),
-    "swir1": (1.50, 1.80, 1.65),
-    "nir": (0.76, 0.96, 0.86),
-    "red": (0.61, 0.70, 0.66),
-    "green": (0.51, 0.60, 0.56),
-    "blue": (0.43, 0.51, 0.48),
+    "swir2": (2.05, 2.20, 2.40),
+    "swir1": (1.50, 1.65, 1.80),
+    "nir": (0.76, 0.86, 0.96),
+    "red": (0.61, 0.66, 0.70),
+    "green": (0.51, 0.56, 0.60),
+    "blue": (0.43, 0.48, 0.51),
 }
 _COMMON = {"swir22": "swir2", "swir16": "swir1", "nir": "nir", "nir08": "nir", "nir09": "nir"} | {
     colour: colour for colour in ("red", "green", "blue")
@@ -104,14 +104,8 @@ def choose_composite(bands: Sequence[Band]) -> tuple[int, int, int]:
 
 def _find(bands: Sequence[Band], colour: str) -> int | None:
     """Return the band nearest to a colour's best wavelength, if one is in its range."""
-    low, high, best = _COLOURS[colour]
-    fits = [
-        (abs(band.wavelength_um - best), i)
-        for i, band in enumerate(bands)
-        if band.wavelength_um is not None and low <= band.wavelength_um <= high
-    ]
-    if fits:
-        return min(fits)[1]
+    if fits := bands_within(bands, *_COLOURS[colour]):
+        return fits[0]
     named = [
         i
         for i, band in enumerate(bands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -109,6 +110,19 @@ class Sun:
         if not (-360 <= azimuth <= 360 and 0 < elevation <= 90):
             return None
         return cls(azimuth % 360, elevation)
+
+
+def bands_within(bands: Sequence[Band], low: float, best: float, high: float) -> list[int]:
+    """Return the positions of the bands whose centres lie in a range of wavelengths, in um.
+
+    The nearest to the best wavelength comes first.
+    """
+    inside = [
+        (abs(band.wavelength_um - best), i)
+        for i, band in enumerate(bands)
+        if band.wavelength_um is not None and low <= band.wavelength_um <= high
+    ]
+    return [i for _, i in sorted(inside)]
 
 
 def _plain(label: str) -> str:

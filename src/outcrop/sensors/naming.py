@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from outcrop.errors import SceneError, unknown_name
-from outcrop.sensors.base import Band, Sensor
+from outcrop.sensors.base import Band, Sensor, bands_within
 from outcrop.sensors.spectrometer import ALL, without_bad, without_overlap
 
 #: A wavelength names a band whose centre is this near, in micrometres.
@@ -146,14 +146,8 @@ def _with_common_names(bands: Sequence[Band]) -> list[Band]:
     """Give each common name to the band nearest to the middle of its range, if one is inside."""
     named = list(bands)
     for name, (low, middle, high) in _COMMON_UM.items():
-        inside = [
-            (abs(b.wavelength_um - middle), i)
-            for i, b in enumerate(bands)
-            if b.wavelength_um is not None and low <= b.wavelength_um <= high
-        ]
-        if inside:
-            nearest = min(inside)[1]
-            named[nearest] = replace(named[nearest], common_name=name)
+        if inside := bands_within(bands, low, middle, high):
+            named[inside[0]] = replace(named[inside[0]], common_name=name)
     return named
 
 

@@ -44,27 +44,7 @@ _OF_THE_MAP = ("confidence", "indices", "internal_scores", "selection")
 
 
 def export_to(folder: Path | str, out: Path | str, *, overwrite: bool = False) -> Legend:
-    """Publish what the edits make of a run as a folder; there whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    out : Path
-        The folder to make.
-    overwrite : bool
-        Replace a result that Outcrop wrote there earlier.
-
-    Returns
-    -------
-    Legend
-        Of the edited map.
-
-    Raises
-    ------
-    OutcropError
-        If the run is none, or ``out`` cannot be written.
-    """
+    """Do as `outcrop.export_map`, for the folder of a run."""
     run = next(iter(open_runs([folder]).values()))
     if Path(out).resolve() == run.folder.resolve():
         raise InputError(f"{out} is the run itself, which stays as it was mapped; choose another")
