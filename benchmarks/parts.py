@@ -13,18 +13,19 @@ from benchmarks.simulated import WHOLE, Scene, scene
 from outcrop.applying import _Label
 from outcrop.clustering.student import StudentMixture
 from outcrop.front import Front
+from outcrop.labelling import Labelled
 from outcrop.products.parts import Parts
 from outcrop.rasters import RasterSource
-from outcrop.smoothing import kernels
+from outcrop.smoothing import bilateral, kernels
 
 #: Whose method or function is timed, its name, and the part that it is; none calls another.
 PARTS: tuple[tuple[Any, str, str], ...] = (
     (RasterSource, "read", "reading"),
     (Front, "planes", "scaling"),
-    (kernels, "prepare", "margins and guide of the smoothing"),
+    (bilateral, "prepare", "margins and guide of the smoothing"),
     (kernels, "smooth", "smoothing"),
     (StudentMixture, "planes", "log densities and labels"),
-    (_Label, "_refined", "Potts updates"),
+    (Labelled, "refined", "Potts updates"),
     (_Label, "_facts", "sums by unit, indices, odd values"),
     (Parts, "write", "part on the disk"),
 )

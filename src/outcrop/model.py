@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -33,8 +33,14 @@ from outcrop.smoothing import SMOOTHERS
 FORMAT = 1
 #: What many bands are brought down with; see `outcrop.config.Features`.
 COMPRESSOR = "mnf"
-#: What is fitted, in the order in which a pixel goes through it.
-PARTS = ("scaler", "compressor", "smoother", "reducer", "clusterer")
+#: What is fitted, in the order in which a pixel goes through it: its table, and its entry there.
+PARTS: Mapping[str, tuple[Registry, Callable[[Recipe], str]]] = {
+    "scaler": (SCALERS, lambda recipe: recipe.preprocess.scale),
+    "compressor": (REDUCERS, lambda _: COMPRESSOR),
+    "smoother": (SMOOTHERS, lambda recipe: recipe.smooth.name),
+    "reducer": (REDUCERS, lambda recipe: recipe.reducer.name),
+    "clusterer": (CLUSTERERS, lambda recipe: recipe.clusterer.name),
+}
 
 
 @dataclass(frozen=True)
@@ -217,15 +223,9 @@ class Model:
             return cls(
                 bands=tuple(Band(**b) for b in text["bands"]),
                 recipe=recipe,
-                scaler=_restore("scaler", SCALERS, recipe.preprocess.scale, text, arrays),
-                smoother=_restore("smoother", SMOOTHERS, recipe.smooth.name, text, arrays),
-                reducer=_restore("reducer", REDUCERS, recipe.reducer.name, text, arrays),
-                clusterer=_restore("clusterer", CLUSTERERS, recipe.clusterer.name, text, arrays),
+                **_restored(recipe, text["estimators"], arrays),
                 numbers=tuple(text["numbers"]),
                 legend=Legend.from_json(json.dumps(text["legend"])),
-                compressor=_restore("compressor", REDUCERS, COMPRESSOR, text, arrays)
-                if "compressor" in text["estimators"]
-                else None,
                 confidence=Confidence.from_state(text["confidence"], _own("confidence", arrays))
                 if text.get("confidence")
                 else None,
@@ -253,12 +253,15 @@ def _model_folder(folder: Path) -> Path:
     )
 
 
-def _restore(
-    part: str, table: Registry, name: str, text: dict[str, Any], arrays: dict[str, Any]
-) -> Estimator:
-    state = text["estimators"][part], _own(part, arrays)
-    estimator: Estimator = table.load(name).from_state(*state)
-    return estimator
+def _restored(
+    recipe: Recipe, stored: dict[str, Any], arrays: dict[str, NDArray[Any]]
+) -> dict[str, Any]:
+    """Return the estimators that were stored, by what they are of the model."""
+    return {
+        part: table.load(entry(recipe)).from_state(stored[part], _own(part, arrays))
+        for part, (table, entry) in PARTS.items()
+        if part in stored
+    }
 
 
 def _own(part: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
