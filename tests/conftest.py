@@ -43,3 +43,15 @@ def workbench_runs(tmp_path_factory) -> tuple[Path, Path]:
 
     folder = tmp_path_factory.mktemp("runs")
     return make_run(folder, "utm"), make_run(folder, "plane", crs=None, transform=None)
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """An HTTP server over a folder of its own, given up on soon where it misbehaves."""
+    import served
+
+    for name, value in served.HASTE.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "site").mkdir()
+    with served.serving(tmp_path / "site") as site:
+        yield site

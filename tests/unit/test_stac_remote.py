@@ -24,15 +24,6 @@ CRS = "EPSG:32633"
 CORNER = (399960.0, 4200000.0)
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    for name, value in served.HASTE.items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "site").mkdir()
-    with served.serving(tmp_path / "site") as site:
-        yield site
-
-
 def cog(path, pixel, *, bands=1, dtype="u2", low=8000, high=20000, fill=None, seed=0, east=0):
     """Write a raster of the ground; its first row is ``fill`` where one is given."""
     size = GROUND // pixel

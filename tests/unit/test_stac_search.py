@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-import served
 from outcrop.__main__ import main
 from outcrop.errors import InputError, SceneError
 from outcrop.opening import open_source
@@ -16,15 +15,6 @@ from outcrop.stac.search import search
 from rasters import write
 
 QUERY = "https://api.stacspec.org/v1.0.0/item-search#query"
-
-
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    for name, value in served.HASTE.items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "site").mkdir()
-    with served.serving(tmp_path / "site") as site:
-        yield site
 
 
 def item(number, *, day, cloud=None, sun=None, collection="sentinel-2-l2a", west=10.0):
