@@ -1,6 +1,6 @@
 """Does a deep code help? Six attempts with the stacked autoencoder beside their linear twins.
 
-    python benchmarks/depth.py DATA [--only d1,g1] [--seeds 1] [--rows 12000] [--members 16]
+    python benchmarks/depth.py DATA [--only d1,g1] [--seeds 1] [--rows 12000]
 
 DATA is the folder that holds ``mutawintji/`` and ``zion/``. Prints Markdown tables. Only the
 development halves are looked at (scenes.py).
@@ -66,7 +66,6 @@ class View:
     noise: Rows
     units: int
     seed: int
-    members: int
 
     @property
     def width(self) -> int:
@@ -106,8 +105,10 @@ class View:
 
     def mixture(self, codes: Rows) -> Rows:
         """Return the evidence (n, units) of the default's mixture."""
-        found = StudentMixture(self.units, members=self.members, random_state=self.seed)
-        return found.fit(codes[self.fit]).evidence(codes)
+        found = StudentMixture(self.units, random_state=self.seed)
+        rows, columns = np.unravel_index(self.fit, self.shape)
+        places = np.stack([np.zeros_like(rows), rows, columns], axis=1)
+        return found.fit(codes[self.fit], places=places).evidence(codes)
 
     def spheres(self, codes: Rows) -> Rows:
         """Return the evidence (n, units) of k-means."""
@@ -202,7 +203,7 @@ ATTEMPTS: dict[str, tuple[str, Callable[[View], Rows]]] = {
 CONTENDERS = {**TWINS, **{name: evidence for name, (_, evidence) in ATTEMPTS.items()}}
 
 
-def view_of(scene, seed: int, rows: int, members: int) -> View:
+def view_of(scene, seed: int, rows: int) -> View:
     source, recipe = source_of(scene), load_recipe("default")
     sample = draw([source], rows, seed=seed, threads=1)
     front = fit_front(sample, source.bands, recipe)
@@ -215,7 +216,7 @@ def view_of(scene, seed: int, rows: int, members: int) -> View:
     features = np.ascontiguousarray(planes.reshape(len(planes), -1).T)
     fit = np.ravel_multi_index(tuple(sample.positions[:, -2:].T), shape)
     white = front.smoother.whitening_
-    return View(features, shape, fit, white, len(scene.unit_names), seed, members)
+    return View(features, shape, fit, white, len(scene.unit_names), seed)
 
 
 def map_from(view: View, evidence: Rows) -> Rows:
@@ -230,7 +231,7 @@ def judged(case, options) -> dict[str, Rows]:
     maps: dict[str, list[Rows]] = {name: [] for name in CONTENDERS}
     spent = dict.fromkeys(CONTENDERS, 0.0)
     for seed in range(options.seeds):
-        view = view_of(scene, seed, options.rows, options.members)
+        view = view_of(scene, seed, options.rows)
         for name, evidence in CONTENDERS.items():
             began = time.process_time()
             maps[name].append(map_from(view, evidence(view)))
@@ -275,7 +276,6 @@ def main() -> None:
     parser.add_argument("--only", help="some of the scenes, by commas")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int, default=12_000, help="to fit on")
-    parser.add_argument("--members", type=int, default=16, help="of the mixtures' consensus")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)

@@ -138,7 +138,7 @@ def test_a_unit_costs_more_where_there_are_few_rows():
 
 def test_the_curve_of_likelihood_does_not_fall():
     with limited_threads():
-        found = StudentMixture(members=1, price=0, dependence=0, random_state=0).fit(sheets()[0])
+        found = StudentMixture(price=0, dependence=0, random_state=0).fit(sheets()[0])
     curve = np.array(found.selection_["net_likelihood"])
     assert np.diff(curve).min() > -0.01
 

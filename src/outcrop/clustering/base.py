@@ -25,8 +25,9 @@ WITHIN = 0.999
 class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
     """A clusterer that assigns each row by itself, and can choose the number of units.
 
-    A subclass takes the parameters named here and defines ``_train(rows, n_units, seed)``,
-    ``_unit(batch)`` (the 0-based unit of each row of a batch, ties to the lowest),
+    A subclass takes the parameters named here and defines ``_train(rows, n_units, seed, sample)``
+    (the sample being some of the rows, with pairs of places), ``_unit(batch)`` (the 0-based unit of
+    each row of a batch, ties to the lowest),
     ``_evidence(batch)`` (what speaks for each unit, as a log likelihood), ``_outside(batch)``
     (see `outside`), ``_inertia(rows)`` and, for mixtures, ``_bic(rows)``.
     """
@@ -58,7 +59,7 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
             The place for a start from given units (0-based, -1 where unknown) in clusterers
             that take one; these two don't.
         places : ndarray of int, shape (n, 3), optional
-            Scene, row and column in the image of each row: mixtures then choose a number of units
+            Scene, row and column in the image of each row: the robust mixture then looks for units
             that also go on across the ground.
 
         Raises
@@ -71,12 +72,11 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         # Drawn first, so that a number found by "auto" gives the same units when it is given.
         seed = _seed(rng)
         n_units = self._check(rows)
-        # Pairs of places are for comparing numbers.
-        sample = Subsample(rows, self.n_curve_rows, rng, places if n_units is None else None)
+        sample = Subsample(rows, self.n_curve_rows, rng, places)
         if n_units is None:
             self.selection_ = self._select(sample, rng)
             n_units = self.selection_["chosen"]
-        self._train(rows, n_units, seed)
+        self._train(rows, n_units, seed, sample)
         self.labels_ = self._assign(rows)
         self._drop_empty(rows, n_units)
         self.n_units_ = int(self.labels_.max()) + 1
@@ -121,7 +121,7 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
         log = self._evidence(batch)
         return np.asarray(log - log.max(axis=1, keepdims=True))
 
-    def _train(self, rows: Rows, n_units: int, seed: int) -> None:
+    def _train(self, rows: Rows, n_units: int, seed: int, sample: Subsample) -> None:
         raise NotImplementedError
 
     def _evidence(self, batch: Rows) -> NDArray[np.float64]:
@@ -175,13 +175,9 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
 
     def _compared(self, sample: Subsample, n_units: int, seed: int) -> Candidate:
         """Return the candidate that stands for a number of units."""
-        return self._trained(sample.rows, n_units, seed)._candidate(sample.rows)
-
-    def _trained(self, rows: Rows, n_units: int, seed: int) -> Self:
-        """Return another of the same parameters with so many units."""
         other: Self = clone(self)
-        other._train(rows, n_units, seed)
-        return other
+        other._train(sample.rows, n_units, seed, sample)
+        return other._candidate(sample.rows)
 
     def _candidate(self, rows: Rows) -> Candidate:
         return Candidate(self._assign(rows), self._inertia(rows), self._bic(rows))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from outcrop.clustering.base import WITHIN, Clusterer, Rows
+from outcrop.clustering.selection import Subsample
 from outcrop.rowwise import times
 
 
@@ -70,7 +71,7 @@ class KMeans(Clusterer):
         self.n_curve_rows = n_curve_rows
         self.random_state = random_state
 
-    def _train(self, rows: Rows, n_units: int, seed: int) -> None:
+    def _train(self, rows: Rows, n_units: int, seed: int, sample: Subsample) -> None:  # noqa: ARG002
         model = lloyd(rows, n_units, seed, n_init=self.n_init, max_iter=self.max_iter, tol=self.tol)
         self.cluster_centers_ = np.asarray(model.cluster_centers_, np.float32)
         self.variance_ = np.asarray(max(model.inertia_ / rows.size, np.finfo(np.float32).tiny))

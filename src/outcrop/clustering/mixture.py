@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from outcrop.clustering.base import WITHIN, Clusterer, Rows
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
+from outcrop.clustering.selection import Subsample
 from outcrop.estimator import in_batches
 from outcrop.rowwise import times
 
@@ -100,7 +101,7 @@ class Mixture(Clusterer):
             lambda batch: softmax(self._log_density(batch), axis=1), rows, self.n_units_
         )
 
-    def _train(self, rows: Rows, n_units: int, seed: int) -> None:
+    def _train(self, rows: Rows, n_units: int, seed: int, sample: Subsample) -> None:  # noqa: ARG002
         start = lloyd(rows, n_units, seed, n_init=self.n_init)
         self.start_centers_ = start.cluster_centers_
         doubles = rows.astype(np.float64)

@@ -191,11 +191,10 @@ def _paired(
     return Pairs(first[found], rows[others])
 
 
-def continuity(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:
-    """Return what part of the information in a pixel's unit that of a pixel some way off holds.
+def shared_information(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:
+    """Return what a pixel's unit tells of that of a pixel some way off, in nats.
 
-    Mutual information over entropy, less what so few pairs show by chance (Roulston 1999). A
-    unit that is a body of rock goes on where it is; a texture, or noise, begins anew.
+    Their mutual information, less what so few pairs show by chance (Roulston 1999).
 
     Parameters
     ----------
@@ -207,11 +206,23 @@ def continuity(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:
     Roulston (1999), "Estimating the errors on measured entropy and mutual information", Physica
     D 125.
     """
-    total = entropy(np.bincount(here))
-    if total == 0:
-        return 0.0
     by_chance = (len(np.unique(here)) - 1) * (len(np.unique(there)) - 1) / (2 * len(here))
-    return (float(mutual_info_score(here, there)) - by_chance) / total
+    return float(mutual_info_score(here, there)) - by_chance
+
+
+def continuity(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:
+    """Return what part of the information in a pixel's unit that of a pixel some way off holds.
+
+    `shared_information` over entropy. A unit that is a body of rock goes on where it is; a
+    texture, or noise, begins anew.
+
+    Parameters
+    ----------
+    here, there : ndarray of int, shape (n,)
+        Units of both pixels of each pair.
+    """
+    total = entropy(np.bincount(here))
+    return shared_information(here, there) / total if total else 0.0
 
 
 def silhouette(distances: Rows, labels: NDArray[np.int32]) -> float | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -11,21 +12,28 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 from scipy.stats import f as f_distribution
 from sklearn.base import clone
+from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import check_is_fitted
 
 from outcrop.clustering import student_kernels as kernels
 from outcrop.clustering.base import WITHIN, Clusterer, Rows
-from outcrop.clustering.consensus import consensus, half_whitened, rand_index
+from outcrop.clustering.exchange import exchanges, halves
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
-from outcrop.clustering.selection import Candidate, Subsample, continuity, distinct_rows
+from outcrop.clustering.selection import (
+    Candidate,
+    Subsample,
+    continuity,
+    distinct_rows,
+    shared_information,
+)
 from outcrop.engine import side_by_side
 from outcrop.errors import InputError
 from outcrop.estimator import in_batches
 from outcrop.rowwise import times
 
 Doubles = NDArray[np.float64]
-#: Rows that a mixture of the consensus stands for: few rows leave little to disagree about.
-ROWS_A_MEMBER = 100
+#: Exchanges that are tried side by side, and how many such in vain end a search.
+TRIED, IN_VAIN = 8, 3
 
 
 class _Sums(NamedTuple):
@@ -95,10 +103,11 @@ class StudentMixture(Clusterer):
     the mean of all, as if ``pooling`` average units' worth of pixels had been seen with that
     (a conjugate prior, as in Fraley & Raftery 2007). At 0 the units' shapes are free.
 
-    Where a climb ends hangs on where it began, and ends that are far apart can be equally likely.
-    So ``members`` mixtures are fitted, each to other rows and from another start: every second
-    from k-means on the columns as they are, every second on `half_whitened` ones. What they
-    agree on (`consensus`) is where the mixture starts.
+    Where a climb ends hangs on where it began, and most ends are poor. So from each of a few starts
+    the climb goes on by exchanges: two units that share many rows are joined and a wide one is
+    halved (`exchange.exchanges`), and what that climbs to is kept if it is worth more. Worth is the
+    mean log likelihood and, where the rows' places are known, what units tell of the ground some
+    way off: many mixtures are about as likely, and of those rocks are the ones that go on.
 
     Parameters
     ----------
@@ -121,15 +130,15 @@ class StudentMixture(Clusterer):
         Degrees of freedom of the tails; the more, the closer to Gaussians.
     pooling : float, default 3
         Weight of the mean shape, in average units.
-    members : int, default 48
-        Mixtures whose consensus is the start, but one for every `ROWS_A_MEMBER` rows at most; 1
-        starts from k-means itself. While numbers of units are compared, each is the likelier of
-        two instead: from k-means, and from the mixture of a unit fewer with its widest unit
-        halved.
-    n_member_rows : int, default 6000
-        Rows, drawn at random, that each of them is fitted on.
-    n_init : int, default 4
-        Starts of k-means, of which the best is taken, where there is one member.
+    starts : int, default 2
+        Starts from k-means, of which the search that ends at the mixture worth most is kept.
+        While numbers of units are compared, each is the likelier of two instead: from k-means, and
+        from the mixture of a unit fewer with its widest unit halved.
+    tries : int, default 200
+        Exchanges that are tried from each start at most; at 0 the climb from k-means is the end.
+    continuity : float, default 4
+        Nats of likelihood, a row, that a nat of `selection.shared_information` is worth in the
+        search.
     max_iter : int, default 300
         The most steps of expectation-maximisation.
     tol : float, default 1e-3
@@ -139,7 +148,8 @@ class StudentMixture(Clusterer):
     n_fit_rows : int, default 30000
         Rows, drawn at random, that the mixture is fitted on.
     n_curve_rows : int, default 16000
-        Rows, drawn at random, that numbers of units are compared and scored on.
+        Rows, drawn at random, that numbers of units are compared and scored on, and that are
+        searched on.
     random_state : int or None
         Seed of starts and drawn rows.
 
@@ -150,7 +160,7 @@ class StudentMixture(Clusterer):
     factors_ : ndarray of float64, shape (n_units, columns, columns)
         ``(x - mean) @ factor`` has an identity scale matrix.
     start_centers_ : ndarray of float32
-        Centres of the units that the mixture started from.
+        Centres of the units that the last climb started from.
     labels_ : ndarray of int32, shape (n,)
     n_units_, n_iter_ : int
     selection_ : dict
@@ -161,7 +171,8 @@ class StudentMixture(Clusterer):
     Peel & McLachlan (2000), "Robust mixture modelling using the t distribution", Statistics and
     Computing 10. Fraley & Raftery (2007), "Bayesian regularization for normal mixture estimation
     and model-based clustering", Journal of Classification 24. Smyth (2000), "Model selection for
-    probabilistic clustering using cross-validated likelihood", Statistics and Computing 10.
+    probabilistic clustering using cross-validated likelihood", Statistics and Computing 10. Ueda,
+    Nakano, Ghahramani & Hinton (2000), "SMEM algorithm for mixture models", Neural Computation 12.
     """
 
     _by_unit: ClassVar[tuple[str, ...]] = ("weights_", "means_", "factors_")
@@ -180,9 +191,9 @@ class StudentMixture(Clusterer):
         dependence: float = 10.0,
         freedom: float = 30.0,
         pooling: float = 3.0,
-        members: int = 48,
-        n_member_rows: int = 6000,
-        n_init: int = 4,
+        starts: int = 2,
+        tries: int = 200,
+        continuity: float = 4.0,
         max_iter: int = 300,
         tol: float = 1e-3,
         reg: float = 1e-6,
@@ -197,9 +208,9 @@ class StudentMixture(Clusterer):
         self.dependence = dependence
         self.freedom = freedom
         self.pooling = pooling
-        self.members = members
-        self.n_member_rows = n_member_rows
-        self.n_init = n_init
+        self.starts = starts
+        self.tries = tries
+        self.continuity = continuity
         self.max_iter = max_iter
         self.tol = tol
         self.reg = reg
@@ -208,52 +219,77 @@ class StudentMixture(Clusterer):
         self.random_state = random_state
 
     def _check_own(self) -> None:
-        least = min(self.pooling, self.price, self.dependence)
+        least = min(self.pooling, self.price, self.dependence, self.continuity)
         if not self.freedom > 0 or not least >= 0:
             raise InputError(
-                f"freedom is {self.freedom!r}, pooling {self.pooling!r}, price {self.price!r} and "
-                f"dependence {self.dependence!r}; they must be more than 0, and 0 or more"
+                f"freedom is {self.freedom!r}, pooling {self.pooling!r}, price {self.price!r}, "
+                f"dependence {self.dependence!r} and continuity {self.continuity!r}; they must be "
+                "more than 0, and 0 or more"
             )
-        if self.members < 1 or self.n_member_rows < 2:
+        if self.starts < 1 or self.tries < 0:
             raise InputError(
-                f"members is {self.members!r} and n_member_rows {self.n_member_rows!r}; they must "
-                "be 1 and 2 or more"
+                f"starts is {self.starts!r} and tries {self.tries!r}; they must be 1 and 0 or more"
             )
 
-    def _train(self, rows: Rows, n_units: int, seed: int) -> None:
+    def _train(self, rows: Rows, n_units: int, seed: int, sample: Subsample) -> None:
         self._check_own()
         rows = _some(rows, self.n_fit_rows, n_units, seed)
-        members = min(self.members, len(rows) // ROWS_A_MEMBER)
-        if members > 1:
-            labels = self._filled(rows, self._agreed(rows, n_units, seed, members), n_units)
+        if distinct_rows(sample.rows, n_units) < n_units:
+            labels = lloyd(rows, n_units, seed, n_init=self.starts).labels_
         else:
-            labels = lloyd(rows, n_units, seed, n_init=self.n_init).labels_
+            labels = self._filled(rows, self._found(sample, n_units, seed)._seen(rows)[0], n_units)
         self._climb(rows, labels, n_units)
 
-    def _agreed(self, rows: Rows, n_units: int, seed: int, members: int) -> NDArray[Any]:
-        """Return the units (n,) that mixtures from other starts, on other rows, agree on."""
-        seeds = np.random.default_rng(seed).integers(2**31 - 1, size=members)
-
-        def shares(member: int) -> Rows:
-            part = _some(rows, self.n_member_rows, n_units, int(seeds[member]))
-            space = half_whitened(part) if member % 2 else part
-            start = lloyd(space, n_units, int(seeds[member]), n_init=1)
-            other: Self = clone(self)
-            return other._climb(part, start.labels_, n_units)._shares(rows)
-
-        return consensus(list(side_by_side(shares, range(members))))
-
     def _filled(self, rows: Rows, labels: NDArray[Any], n_units: int) -> NDArray[Any]:
-        """Return units of rows, the widest halved until none of those asked for is empty.
-
-        Where there are more units than things to tell apart, members halve other things each, and
-        what they agree on are fewer.
-        """
+        """Return units of rows, the widest halved until none of those asked for is empty."""
         found, labels = np.unique(labels, return_inverse=True)
         for fewer in range(len(found), n_units):
             other: Self = clone(self)
             labels = other._climb(rows, labels, fewer)._halved(rows)
         return labels
+
+    def _found(self, sample: Subsample, n_units: int, seed: int) -> Self:
+        """Return the mixture of the subsample that is worth most of those searches end at."""
+        seeds = np.random.default_rng(seed).integers(2**31 - 1, size=self.starts)
+
+        def ended(start: int) -> tuple[float, Self]:
+            labels = lloyd(sample.rows, n_units, int(seeds[start]), n_init=1).labels_
+            return self._searched(sample, clone(self)._climb(sample.rows, labels, n_units))
+
+        ends: list[tuple[float, Self]] = list(side_by_side(ended, range(self.starts)))
+        return max(ends, key=lambda end: end[0])[1]
+
+    def _searched(self, sample: Subsample, mixture: Self) -> tuple[float, Self]:
+        """Return the worth and the mixture where no exchange of its units is worth more."""
+        rows, n_units = sample.rows, len(mixture.means_)
+        best, tried = (mixture._worth(sample), mixture), 0
+        moves, in_vain = mixture._exchanges(rows), 0
+        while tried < self.tries and in_vain < IN_VAIN:
+            batch = list(islice(moves, TRIED))
+            if not batch:
+                break
+            tried += len(batch)
+            climbed: list[Self] = [clone(self)._climb(rows, units, n_units) for units in batch]
+            found = max(((one._worth(sample), one) for one in climbed), key=lambda end: end[0])
+            if found[0] > best[0] + self.tol:
+                best, moves, in_vain = found, found[1]._exchanges(rows), 0
+            else:
+                in_vain += 1
+        return best
+
+    def _exchanges(self, rows: Rows) -> Iterator[NDArray[np.int32]]:
+        return exchanges(rows, self._seen(rows)[0], self._shares(rows), self.factors_)
+
+    def _worth(self, sample: Subsample) -> float:
+        """Return likelihood and what continuity adds, in nats a row; least with an empty unit."""
+        units, densities = self._seen(sample.rows)
+        if len(np.unique(units)) < len(self.means_):
+            return -np.inf
+        worth = float(densities.mean())
+        if (pairs := sample.pairs) is not None:
+            there = self._seen(pairs.others)[0]
+            worth += self.continuity * shared_information(units[pairs.own], there)
+        return worth
 
     def _shares(self, rows: Rows) -> Rows:
         """Return what part of each row each unit has, (n, units)."""
@@ -409,17 +445,8 @@ class StudentMixture(Clusterer):
     def _halved(self, rows: Rows) -> NDArray[np.int32]:
         """Return the units of rows once the one that is widest for its shape is halved."""
         units, _ = self._seen(rows)
-        widest, halves = 0.0, np.zeros(len(rows), bool)
-        for unit, (mean, factor) in enumerate(zip(self.means_, self.factors_, strict=True)):
-            mine = units == unit
-            away = (rows[mine] - mean) @ factor
-            away -= away.sum(axis=0) / max(len(away), 1)
-            spreads, axes = np.linalg.eigh(away.T @ away)
-            if spreads[-1] > widest:
-                along = away @ axes[:, -1]
-                widest, halves = spreads[-1], np.zeros(len(rows), bool)
-                halves[mine] = along > np.median(along)
-        return np.where(halves, len(self.means_), units).astype(np.int32)
+        units[halves(rows, units, self.factors_)[0].rows] = len(self.means_)
+        return units
 
     def _held_out(self, sample: Subsample, one: Self, other: Self) -> Candidate:
         labels, densities = one._seen(sample.rows)
@@ -432,7 +459,7 @@ class StudentMixture(Clusterer):
             one._information(densities),
             net_likelihood=float(seen) / 2 - one._priced(sample.n_all),
             continuity=_going_on(sample, [(one, labels), (other, others)]),
-            stability=rand_index(labels, others),
+            stability=adjusted_rand_score(labels, others),
         )
 
     def _priced(self, n_rows: int) -> float:
