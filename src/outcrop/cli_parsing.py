@@ -107,8 +107,8 @@ def _over(table: Any, said: dict[str, Any]) -> Any:
 
 
 def absolute(path: str | None) -> str | None:
-    """Make a path hold wherever the run's ``run.toml`` is used later."""
-    return None if path is None else str(Path(path).absolute())
+    """Make a path hold wherever the run's ``run.toml`` is used later; an empty one stays so."""
+    return path if not path else str(Path(path).absolute())
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
