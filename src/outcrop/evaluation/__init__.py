@@ -10,13 +10,10 @@ from typing import Any
 
 from outcrop.errors import ReferenceMapError
 from outcrop.evaluation.grid import MapGrid, Reference, open_map, tally
-from outcrop.evaluation.reference import Ignored, open_reference
-from outcrop.evaluation.scores import Contingency, Label, score_labels, score_table, table_of
+from outcrop.evaluation.reference import Ignored, doubts, open_reference
+from outcrop.evaluation.scores import Label, score_labels, score_table, table_of
 
 __all__ = ["Evaluation", "evaluate", "score_labels"]
-
-#: More values than a map can have units: those of an image.
-MANY_CLASSES = 254
 
 
 @dataclass(frozen=True)
@@ -124,8 +121,11 @@ def evaluate(
                 raise _nothing(reference_path, grid, reference.overlaps())
         finally:
             reference.close()
-    doubts = _doubts(table) if ignore is None and field is None else ()
-    return Evaluation(**score_table(table), notes=(*reference.notes, *doubts))
+    notes = reference.notes
+    if ignore is None and field is None:
+        sizes = table.counts.sum(axis=1) + table.unmapped
+        notes = (*notes, *doubts(table.classes, sizes))
+    return Evaluation(**score_table(table), notes=notes)
 
 
 #: The scores, what they are called and what they say.
@@ -162,22 +162,6 @@ def _cells(
                 yield reference.name(value), unit, pixels
         if progress is not None:
             progress(done, len(windows))
-
-
-def _doubts(table: Contingency) -> Iterator[str]:
-    """Word what a raster that was given for a reference may not be meant to say."""
-    sizes = table.counts.sum(axis=1) + table.unmapped
-    commonest = int(sizes.argmax())
-    if len(sizes) > MANY_CLASSES:
-        yield (
-            f"the reference holds {len(sizes):,} different values, as an image does and no map of "
-            "classes; give a raster of classes, or polygons with --field"
-        )
-    elif table.classes[commonest] == 0:
-        yield (
-            f"the commonest class of the reference is 0, with {sizes[commonest] / table.n:.1%} of "
-            "its pixels; if 0 means that there is no label, add --ignore 0"
-        )
 
 
 def _nothing(path: str | Path, grid: MapGrid, overlaps: bool) -> ReferenceMapError:
