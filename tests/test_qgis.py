@@ -53,8 +53,8 @@ def picture(layer):
 
 def legend(layer):
     tree = QgsLayerTree()
-    nodes = QgsLayerTreeModel(tree).layerLegendNodes(tree.addLayer(layer))
-    return [node.data(0) or None for node in nodes]
+    model = QgsLayerTreeModel(tree)
+    return [node.data(0) or None for node in model.layerLegendNodes(tree.addLayer(layer))]
 
 
 def classes(layer):

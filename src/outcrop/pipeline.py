@@ -315,7 +315,10 @@ def _legend_to_match(like: str | None) -> Legend | None:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--like {like} cannot be read as a legend ({error})") from None
+        raise InputError(
+            f"--like {like} cannot be read as a legend ({error}); give the folder of a run, or its "
+            "legend.json"
+        ) from None
     return edited_legend(text)
 
 

@@ -71,6 +71,12 @@ def test_zero_is_a_class_and_ignore_replaces_the_tag(mapped, tmp_path):
     assert evaluate(mapped, tagged, ignore=[]).confusion["classes"] == [0, 1, 2, 3, 4, 5]
 
 
+def test_an_image_for_a_map_is_refused(mapped, tmp_path):
+    image = write(tmp_path / "image.tif", np.ones((3, 60, 80), np.uint16))
+    with pytest.raises(InputError, match="has 3 bands, as an image has; give the map first"):
+        evaluate(image, mapped)
+
+
 def test_an_image_for_a_reference_is_doubted(mapped, tmp_path):
     rng = np.random.default_rng(0)
     image = write(tmp_path / "image.tif", rng.integers(1, 9999, (60, 80)).astype("u2"))

@@ -58,7 +58,7 @@ def words(figure):
 def test_the_map_has_all_that_a_map_needs():
     figure = map_figure(labels_of(5), legend_of(5), grid=UTM, title="A $scene$", subtitle="TM")
     text = words(figure)
-    for wanted in ["A \\$scene\\$", "TM", "Legend", "Unit 3", "20.0 %", "No data", "N", "0"]:
+    for wanted in ["A \\$scene\\$", "TM", "Legend", "Unit 3", "20.0 %", "Not mapped", "N", "0"]:
         assert wanted in text, wanted
     assert any(t.endswith((" m", " km")) for t in text)
     assert "WGS 84 / UTM zone 54S\nEPSG:32754" in text
@@ -97,7 +97,7 @@ def test_units_without_a_pixel_are_left_out_and_no_data_too_where_there_is_none(
     text = words(map_figure(np.ones((40, 40), np.uint8), legend, grid=UTM))
     assert "Unit 1" in text
     assert "Unit 2" not in text
-    assert "No data" not in text
+    assert "Not mapped" not in text
 
 
 def test_colours_on_paper_are_those_of_the_legend():

@@ -182,7 +182,7 @@ def _draw_legend(
         axes.add_patch(
             Rectangle((left, y - 0.08), 0.32, 0.16, fc="white", ec="#bbbbbb", lw=0.5, hatch="/////")
         )
-        axes.text(left + 0.42, y, "No data", size=8, va="center", color=MUTED)
+        axes.text(left + 0.42, y, "Not mapped", size=8, va="center", color=MUTED)
         y -= LINE
     if len(units) > SHOWN_UNITS:
         axes.text(left, y, f"and {len(units) - SHOWN_UNITS} more units", size=8, color=MUTED)
