@@ -110,7 +110,7 @@ CASES = {
     "model missing": ("apply nomodel good.tif -o out", "holds no model"),
     "threads negative": ("apply done good.tif -o out --threads -1",
                          "^outcrop: error: --threads -1;"),
-    "like missing": ("map good.tif -o out --like no.json", "--like .*no.json.* give the folder of a run"),
+    "like missing": ("map good.tif -o out --like no.json", "--like .*no.json.* give the folder"),
     "reference without overlap": ("evaluate done far.tif", "overlap"),
     "reference missing": ("evaluate done none.tif", "none.tif"),
     "map missing": ("evaluate nowhere far.tif", "nowhere"),

@@ -55,6 +55,22 @@ def words(figure):
     return [t.get_text() for axes in figure.axes for t in axes.texts]
 
 
+@pytest.mark.parametrize(("name", "shown"), [
+    ("Dakota Sandstone", "Dakota Sandstone"),
+    ("Niobrara Formation, chalk and limestone", "Niobrara Formation,\nchalk and limestone"),
+    ("Niobrara Formation, chalk and limestone of the Smoky Hill",
+     "Niobrara Formation,\nchalk and limestone of…"),
+    ("Bajo-de-la-Alumbrera-Ignimbrite", "Bajo-de-la-Alumbrera-\nIgnimbrite"),
+    ("$x$ and a name that is long", "\\$x\\$ and a name that is\nlong"),
+])  # fmt: skip
+def test_the_names_of_a_legend_are_whole_in_two_lines(name, shown):
+    legend = legend_of(3)
+    named = Legend.of(
+        (dataclasses.replace(legend.units[0], name=name), *legend.units[1:]), legend.bands
+    )
+    assert shown in words(map_figure(labels_of(3), named, grid=UTM))
+
+
 def test_the_map_has_all_that_a_map_needs():
     figure = map_figure(labels_of(5), legend_of(5), grid=UTM, title="A $scene$", subtitle="TM")
     text = words(figure)
