@@ -1,6 +1,7 @@
 """A user's mistake gives one line that names value, rule and way out, exit 2, and no leftovers."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 import geopandas
 import numpy as np
 import pytest
+from affine import Affine
 from shapely.geometry import box
 
 from outcrop.__main__ import main
@@ -50,6 +52,7 @@ def stock(tmp_path_factory):
     write(tmp_path / "few.tif", few, nodata=0)
     write(tmp_path / "one.tif", stored[:1])
     write(tmp_path / "flat.tif", np.full((6, 50, 60), 7, "u2"))
+    write(tmp_path / "flattened.tif", stored, transform=Affine(0, 0, 600000, 0, 0, 6600000))
     write(tmp_path / "coarse.tif", stored[:1, ::2, ::2], pixel=60.0)
     write(tmp_path / "far.tif", stored[0] // 1000, origin=(700000.0, 6600000.0))
     gap = stored.astype("f4")
@@ -107,7 +110,7 @@ CASES = {
     "model missing": ("apply nomodel good.tif -o out", "holds no model"),
     "threads negative": ("apply done good.tif -o out --threads -1",
                          "^outcrop: error: --threads -1;"),
-    "like missing": ("map good.tif -o out --like no.json", "--like .*no.json"),
+    "like missing": ("map good.tif -o out --like no.json", "--like .*no.json.* give the folder"),
     "reference without overlap": ("evaluate done far.tif", "overlap"),
     "reference missing": ("evaluate done none.tif", "none.tif"),
     "map missing": ("evaluate nowhere far.tif", "nowhere"),
@@ -145,6 +148,11 @@ CASES = {
     "indices of embeddings": ("map flat.tif -o out --sensor embedding --indices ndvi",
                               "ndvi cannot be computed"),
     "seed negative": ("map good.tif -o out --seed -1", "^outcrop: error: --seed -1; it must"),
+    "pixels without a size": ("map flattened.tif -o out", "gives pixels no size"),
+    "an empty path": ("map '' -o out", "the path of the scene is empty"),
+    "an empty mask": ("map good.tif -o out --mask ''", "--mask '' names nothing"),
+    "an empty area": ("map good.tif -o out --aoi ''", "--aoi is empty"),
+    "scale no number": ("map good.tif -o out --scale nan", "scale nan and offset 0"),
     "existing folder": ("map good.tif -o done", "--overwrite"),
     "a folder of somebody else": ("map good.tif -o mine --overwrite", "not written by Outcrop"),
 }  # fmt: skip
@@ -161,7 +169,7 @@ def test_one_line_exit_2_and_nothing_left(here, capsys, case):
     command, says = CASES[case]
     capsys.readouterr()
     before = tree(here)
-    assert main(command.split()) == 2
+    assert main(shlex.split(command)) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     errors = [line for line in lines if not line.startswith("outcrop: note:")]
     assert len(errors) == 1, lines

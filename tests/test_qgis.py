@@ -14,8 +14,9 @@ from rasters import blobs, write
 #: Run by the Python that QGIS is installed for, which need not be this one.
 SCRIPT = """
 import json, os, sys
-from qgis.core import (Qgis, QgsApplication, QgsMapRendererSequentialJob, QgsMapSettings,
-                       QgsRasterLayer, QgsRenderContext, QgsVectorLayer)
+from qgis.core import (Qgis, QgsApplication, QgsLayerTree, QgsLayerTreeModel,
+                       QgsMapRendererSequentialJob, QgsMapSettings, QgsRasterLayer,
+                       QgsRenderContext, QgsVectorLayer)
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
 
@@ -50,6 +51,12 @@ def picture(layer):
     return [[image.pixelColor(x, y).name() for x in range(columns)] for y in range(rows)]
 
 
+def legend(layer):
+    tree = QgsLayerTree()
+    model = QgsLayerTreeModel(tree)
+    return [node.data(0) or None for node in model.layerLegendNodes(tree.addLayer(layer))]
+
+
 def classes(layer):
     return [[int(c.value), c.color.name(), c.label] for c in layer.renderer().classes()]
 
@@ -60,6 +67,7 @@ print(json.dumps({
     "crs": [raster.crs().authid(), polygons.crs().authid()],
     "classes": classes(raster),
     "plain": classes(plain),
+    "confidence": legend(QgsRasterLayer(folder + "/confidence.tif", "confidence")),
     "categories": [[int(c.value()), c.symbol().color().name(), c.label()]
                    for c in renderer.categories()],
     "fields": {f.name(): f.typeName() for f in polygons.fields()},
@@ -154,3 +162,10 @@ def test_raster_and_polygons_are_drawn_alike(seen):
     assert (raster == polygons).all()
     assert set(raster.ravel()) == {u["colour"] for u in legend["units"]} | {"#ffffff"}
     assert (raster[:5] == "#ffffff").all()
+
+
+def test_the_legend_of_the_confidence_names_what_is_unlike_any_unit(seen):
+    # Before 3.18 QGIS has no legend of a ramp, and heads none with the band.
+    assert [label for label in seen[1]["confidence"] if label][-8:] == [
+        "unlike any unit", "1 %", "20 %", "40 %", "60 %", "75 %", "90 %", "100 %",
+    ]  # fmt: skip

@@ -82,7 +82,8 @@ def _read_polygons(path: str, grid: GeoBox, scene: str) -> Any:
         ) from None
     if not hasattr(frame, "geometry") or frame.empty:
         raise SceneError(f"the area {path} holds no features; --aoi needs polygons")
-    frame = frame[frame.geometry.notna() & ~frame.geometry.is_empty]
+    # Not `notna`, which warns where a geometry is empty.
+    frame = frame[[shape is not None and not shape.is_empty for shape in frame.geometry]]
     frame = frame[frame.geom_type.isin(["Polygon", "MultiPolygon"])]
     if frame.empty:
         raise SceneError(f"the area {path} holds no polygon; --aoi needs polygons")

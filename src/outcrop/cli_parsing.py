@@ -69,10 +69,7 @@ def input_of(reading: Reading, lighting: Lighting | None = None) -> dict[str, An
 
 def preprocess_of(cleaning: Cleaning, lighting: Lighting | None = None) -> dict[str, Any]:
     """Return what is said of masks, haze and the light on slopes."""
-    names = None
-    if cleaning.mask is not None:
-        names = tuple(n.strip().lower() for n in cleaning.mask.split(",") if n.strip())
-        names = () if names == ("none",) else names
+    names = names_of(cleaning.mask, "--mask")
     if cleaning.haze not in (None, *HAZE):
         raise RecipeError("--haze: " + unknown_name("method", str(cleaning.haze), HAZE))
     check_mask(names or (), cleaning.ndvi or 0.0, OPTIONS)
@@ -107,8 +104,8 @@ def _over(table: Any, said: dict[str, Any]) -> Any:
 
 
 def absolute(path: str | None) -> str | None:
-    """Make a path hold wherever the run's ``run.toml`` is used later."""
-    return None if path is None else str(Path(path).absolute())
+    """Make a path hold wherever the run's ``run.toml`` is used later; an empty one stays so."""
+    return path if not path else str(Path(path).absolute())
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:

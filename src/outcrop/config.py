@@ -17,6 +17,15 @@ from outcrop.recipe_checks import check_recipe
 
 SCHEMA = 1
 DEFAULT_RECIPE = "default"
+#: What pydantic says in Python's words, in TOML's.
+_KINDS = {
+    "tuple_type": 'a list, such as ["a", "b"]',
+    "string_type": "a text in quotes",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    "literal_error": "{expected}",
+}
 
 
 @dataclass(frozen=True)
@@ -325,13 +334,21 @@ def parse_recipe(data: Mapping[str, Any], origin: str = "recipe") -> Recipe:
     try:
         recipe = TypeAdapter(Recipe).validate_python(tables)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"] if p != "params")
-        raise RecipeError(
-            f"{origin}: {where} = {first['input']!r} is not valid: {first['msg']}"
-        ) from None
+        raise RecipeError(f"{origin}: {_worded(error.errors())}") from None
     check_recipe(recipe, origin)
     return recipe
+
+
+def _worded(errors: list[Any]) -> str:
+    """Say of the first setting that doesn't hold what it is, and all that it may be."""
+    where = errors[0]["loc"][:2]
+    rules = [
+        _KINDS[e["type"]].format(**e.get("ctx", {})) if e["type"] in _KINDS else e["msg"]
+        for e in errors
+        if e["loc"][:2] == where
+    ]
+    value = f"{'.'.join(map(str, where))} = {errors[0]['input']!r}"
+    return f"{value} is not valid: it must be {' or '.join(rules)}"
 
 
 def _split_step(table: Any, where: str) -> dict[str, Any]:

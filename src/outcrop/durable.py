@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+#: Seconds that `alone` waits for its turn, and after which a lock is one that was left behind:
+#: what is done under it takes a fraction of a second.
+PATIENCE, STALE = 20.0, 10.0
 
 
 def sync(path: Path) -> None:
@@ -36,6 +42,40 @@ def replace_text(path: Path, text: str) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     sync(path.parent)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes from changing a file while it is read, changed and replaced.
+
+    A file beside it, ``NAME.lock``, stands for that: making one that is there fails on every
+    system and on shared disks. One that a process left behind, as a power cut leaves it, holds
+    nobody for longer than `STALE` seconds.
+
+    Raises
+    ------
+    FileExistsError
+        If others had it all of `PATIENCE` seconds.
+    OSError
+        If the folder cannot be written to.
+    """
+    lock = path.with_name(path.name + ".lock")
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            break
+        except FileExistsError:
+            if time.monotonic() > until:
+                raise
+            with suppress(OSError):  # gone meanwhile
+                if time.time() - lock.stat().st_mtime > STALE:
+                    lock.unlink()
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
 
 
 def sync_tree(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.errors import SceneError
+from outcrop.errors import SceneError, listed
 from outcrop.reasons import CLEAR, FILL, OUTSIDE
 from outcrop.scene_names import AND
 from outcrop.sensors.base import Band
@@ -186,14 +186,18 @@ def moved_grid(grid: GeoBox, origin: tuple[int, int], shape: tuple[int, int]) ->
     return GeoBox(shape, grid.affine * Affine.translation(col, row), grid.crs)
 
 
+def _named(source: Source) -> str:
+    return listed([f"{band.name} ({band.quantity})" for band in source.bands])
+
+
 def require_same_bands(first: Source, other: Source) -> None:
     """Refuse scenes of different bands: SceneError names both."""
     mine, theirs = ([(b.name, b.quantity) for b in s.bands] for s in (first, other))
     if mine != theirs:
         raise SceneError(
-            f"{other.name} has the bands {theirs}, {first.name} has {mine}; scenes of one mosaic "
-            "need the same bands in the same order (see --sensor and --bands; --stack lays "
-            "different bands on each other)"
+            f"{other.name} has the bands {_named(other)}, {first.name} has {_named(first)}; scenes "
+            "of one mosaic need the same bands in the same order (see --sensor and --bands; "
+            "--stack lays different bands on each other)"
         )
 
 

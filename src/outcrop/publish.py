@@ -21,7 +21,7 @@ KINDS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "run": (
         "run.toml",
         "[provenance]",
-        ("units.*", "code.*", "mask.*", "confidence.*", "indices.*", "image.*", "legend.json",
+        ("units.*", "code.*", "mask.*", "confidence.*", "indices.*", "image.*", "legend.json*",
          "metrics.json", "model", "map.png", "report.html", "item.json", "accuracy.json"),
     ),
     "model": ("model.json", '"estimators"', ("model.safetensors",)),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+import math
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
 
 from outcrop import reasons
-from outcrop.errors import RecipeError, setting, unknown_name
+from outcrop.errors import InputError, RecipeError, setting, unknown_name
 from outcrop.registry import Registry
 from outcrop.timespan import parse_timespan
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 DEVICES = ("cpu", "cuda", "mps", "auto")
 #: Parameters of estimators that the run sets for all of them.
 OF_THE_RUN = ("random_state", "device")
+#: Whole numbers of steps that may be less than 1, or must be more.
+LEAST = {"pretrain_epochs": 0, "patience": 0, "n_curve_rows": 2, "n_fit_rows": 2}
 
 
 def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
@@ -35,16 +39,17 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
 
     SCALERS.load(recipe.preprocess.scale)
     reasons.check_mask(recipe.preprocess.mask, recipe.preprocess.ndvi, origin)
+    _check_paths(recipe, origin)
     _check_light(recipe, origin)
     TRANSFORMS.load(recipe.features.transform)
     _check_indices(recipe, origin)
-    for table, step in (
-        (SMOOTHERS, recipe.smooth),
-        (REDUCERS, recipe.reducer),
-        (CLUSTERERS, recipe.clusterer),
-        *((FILTERS, s) for s in recipe.refine),
+    for key, table, step in (
+        ("[smooth]", SMOOTHERS, recipe.smooth),
+        ("[reducer]", REDUCERS, recipe.reducer),
+        ("[clusterer]", CLUSTERERS, recipe.clusterer),
+        *(("[[refine]]", FILTERS, s) for s in recipe.refine),
     ):
-        _check_step(table, step, origin)
+        _check_step(table, step, f"{origin}: {key} {step.name}")
     for step in recipe.refine:
         FILTERS.load(step.name)(**step.params)  # they check what they are given
     run = recipe.run
@@ -72,6 +77,20 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
     if not 0 <= run.seed < 2**32:
         said = setting(origin, "run.seed", run.seed)
         raise RecipeError(f"{said}; it must be from 0 to {2**32 - 1}")
+
+
+def _check_paths(recipe: Recipe, origin: str) -> None:
+    """Refuse paths that are empty, as those of an unset variable of the shell are."""
+    for key, value in (
+        ("input.aoi", recipe.input.aoi),
+        ("input.dem", recipe.input.dem),
+        ("products.library", recipe.products.library),
+        ("run.like", recipe.run.like),
+    ):
+        if value is not None and not value.strip():
+            raise RecipeError(
+                f"{setting(origin, key)} is empty; it must be the path of a file, or be left out"
+            )
 
 
 def _check_products(recipe: Recipe, origin: str) -> None:
@@ -127,11 +146,44 @@ def _check_light(recipe: Recipe, origin: str) -> None:
         )
 
 
-def _check_step(table: Registry, step: Step, origin: str) -> None:
+def _check_step(table: Registry, step: Step, where: str) -> None:
+    from outcrop.clustering.selection import check_units
+
     parameters = inspect.signature(table.load(step.name)).parameters
     known = [p for p in parameters if p not in OF_THE_RUN]
-    for name in step.params:
+    for name, value in step.params.items():
         if name not in known:
-            raise RecipeError(
-                f"{origin}: [{table.kind}] {step.name}: " + unknown_name("parameter", name, known)
-            )
+            raise RecipeError(f"{where}: " + unknown_name("parameter", name, known))
+        if name.endswith("_units"):
+            try:
+                _ = (name, value) == ("n_units", "auto") or check_units(name, value)
+            except InputError as error:
+                raise RecipeError(f"{where}: {error}") from None
+        elif rule := _broken_rule(name, value, parameters[name].default):
+            raise RecipeError(f"{where}: {name} = {value!r}; it must be {rule}")
+
+
+def _broken_rule(name: str, value: Any, default: Any) -> str | None:
+    """Return what a parameter must be where it isn't: of its default's kind, and in range."""
+    if name == "n_components" and _is_number(value) and value > 0:
+        return None  # a number of components or a part of the variance: the reducer says
+    least = LEAST.get(name, 1)
+    kind = bool if default is None and isinstance(value, bool) else type(default)
+    holds, rule = {
+        bool: (isinstance(value, bool), "true or false"),
+        float: (_is_number(value) and 0 <= value < math.inf, "a number, 0 or more"),
+        str: (isinstance(value, str), "a text in quotes"),
+        tuple: (
+            isinstance(value, list | tuple) and all(_is_whole(v, 1) for v in value),
+            "a list of whole numbers, each 1 or more",
+        ),
+    }.get(kind, (_is_whole(value, least), f"a whole number, {least} or more"))
+    return None if holds else rule
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from affine import Affine
 
-from outcrop.durable import replace_text
 from outcrop.errors import InputError, OutputError
 from outcrop.grid import counts_pixels
 from outcrop.products.cutting import edited_labels
-from outcrop.products.edit_log import read_log, with_log
+from outcrop.products.edit_log import EditLog, change_log, read_log
 from outcrop.products.edits import Edited, edited
 from outcrop.products.legend import Legend
 from outcrop.products.raster import read_overview
@@ -213,13 +212,14 @@ class Result:
             If the file cannot be written.
         """
         path = self.folder / "legend.json"
-        try:
-            text = path.read_text("utf-8")
-            legend, log = Legend.from_json(text), read_log(text)
+
+        def renamed(_: Legend, log: EditLog) -> EditLog:
             for number, name in names.items():
                 log = log.add({"op": "rename", "unit": number, "name": name})
-            edited(legend, log.done)
-            replace_text(path, with_log(text, log))
+            return log
+
+        try:
+            change_log(path, renamed)
         except OSError as error:
             raise OutputError(f"{path} cannot be changed ({error.strerror})") from None
         new, edits = _read_legend(self.folder)

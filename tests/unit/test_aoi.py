@@ -1,7 +1,7 @@
 import geopandas
 import numpy as np
 import pytest
-from shapely.geometry import LineString, Point, box
+from shapely.geometry import LineString, Point, Polygon, box
 
 from outcrop.config import Input
 from outcrop.errors import SceneError
@@ -95,3 +95,9 @@ def test_area_over_a_scene_without_crs_is_in_columns_and_rows(tmp_path, sign):
     np.testing.assert_array_equal(got, open_source(scene).read(Window(5, 10, 20, 20)))
     with pytest.raises(SceneError, match="columns and rows, as it has no CRS"):
         open_source(scene, Input(aoi=vector(tmp_path, box(60, 5, 70, 25), None, "off.gpkg")))
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_empty_geometry_is_no_polygon(tmp_path, scene):
+    with pytest.raises(SceneError, match="holds no polygon"):
+        open_source(scene, Input(aoi=vector(tmp_path, Polygon())))

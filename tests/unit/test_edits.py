@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from outcrop.errors import InputError, ModelError
-from outcrop.products.edit_log import EditLog, edited_legend, read_log, with_log
+from outcrop import durable
+from outcrop.errors import InputError, ModelError, OutputError
+from outcrop.products.edit_log import (
+    EditLog,
+    change_log,
+    edited_legend,
+    read_log,
+    with_log,
+)
 from outcrop.products.edits import edited, new_number, ring_of
 from outcrop.products.legend import Legend, Unit
 from outcrop.sensors.base import Band
@@ -210,3 +217,14 @@ def test_no_pixel_is_lost_and_undo_goes_all_the_way_back(edits):
         done = done.redo()
     assert done == log
     assert replace(done) == log
+
+
+def test_a_legend_that_another_process_keeps_is_left_as_it_is(legend, tmp_path, monkeypatch):
+    path = tmp_path / "legend.json"
+    path.write_text(legend.to_json(), "utf-8")
+    monkeypatch.setattr(durable, "PATIENCE", 0.1)
+    with durable.alone(path), pytest.raises(OutputError, match=r"delete legend\.json\.lock"):
+        change_log(path, lambda _, log: log.add({"op": "rename", "unit": 1, "name": "x"}))
+    assert read_log(path.read_text("utf-8")) == EditLog()
+    change_log(path, lambda _, log: log.add({"op": "rename", "unit": 1, "name": "x"}))
+    assert edited_legend(path.read_text("utf-8")).units[0].name == "x"

@@ -71,6 +71,32 @@ def test_zero_is_a_class_and_ignore_replaces_the_tag(mapped, tmp_path):
     assert evaluate(mapped, tagged, ignore=[]).confusion["classes"] == [0, 1, 2, 3, 4, 5]
 
 
+def test_an_image_for_a_map_is_refused(mapped, tmp_path):
+    image = write(tmp_path / "image.tif", np.ones((3, 60, 80), np.uint16))
+    with pytest.raises(InputError, match="has 3 bands, as an image has; give the map first"):
+        evaluate(image, mapped)
+
+
+def test_an_image_for_a_reference_is_doubted(mapped, tmp_path):
+    rng = np.random.default_rng(0)
+    image = write(tmp_path / "image.tif", rng.integers(1, 9999, (60, 80)).astype("u2"))
+    assert "different values, as an image does" in evaluate(mapped, image).notes[-1]
+
+
+def test_a_background_of_zeros_is_doubted_unless_something_is_ignored(mapped, tmp_path):
+    truth = np.zeros((60, 80), np.uint8)
+    truth[:3, :8] = 1
+    sparse = write(tmp_path / "sparse.tif", truth)
+    assert evaluate(mapped, sparse).notes == (
+        "the commonest class of the reference is 0, with 99.5% of its pixels; if 0 means that "
+        "there is no label, add --ignore 0",
+    )
+    found = evaluate(mapped, sparse, ignore=[0])
+    assert (found.n, found.notes) == (24, ())
+    truth[:, 8:] = 2
+    assert evaluate(mapped, write(tmp_path / "full.tif", truth)).notes == ()
+
+
 def test_nan_is_never_a_class(mapped, tmp_path):
     truth = units_of(seed=1).astype(np.float32)
     truth[:20] = np.nan

@@ -48,10 +48,26 @@ def words(figure):
     return [t.get_text() for axes in figure.axes for t in axes.texts]
 
 
+@pytest.mark.parametrize(("name", "shown"), [
+    ("Dakota Sandstone", "Dakota Sandstone"),
+    ("Niobrara Formation, chalk and limestone", "Niobrara Formation,\nchalk and limestone"),
+    ("Niobrara Formation, chalk and limestone of the Smoky Hill",
+     "Niobrara Formation,\nchalk and limestone of…"),
+    ("Bajo-de-la-Alumbrera-Ignimbrite", "Bajo-de-la-Alumbrera-\nIgnimbrite"),
+    ("$x$ and a name that is long", "\\$x\\$ and a name that is\nlong"),
+])  # fmt: skip
+def test_the_names_of_a_legend_are_whole_in_two_lines(name, shown):
+    legend = legend_of(3)
+    named = Legend.of(
+        (dataclasses.replace(legend.units[0], name=name), *legend.units[1:]), legend.bands
+    )
+    assert shown in words(map_figure(labels_of(3), named, grid=UTM))
+
+
 def test_the_map_has_all_that_a_map_needs():
     figure = map_figure(labels_of(5), legend_of(5), grid=UTM, title="A $scene$", subtitle="TM")
     text = words(figure)
-    for wanted in ["A \\$scene\\$", "TM", "Legend", "Unit 3", "20.0 %", "No data", "N", "0"]:
+    for wanted in ["A \\$scene\\$", "TM", "Legend", "Unit 3", "20.0 %", "Not mapped", "N", "0"]:
         assert wanted in text, wanted
     assert any(t.endswith((" m", " km")) for t in text)
     assert "WGS 84 / UTM zone 54S\nEPSG:32754" in text
@@ -90,7 +106,7 @@ def test_units_without_a_pixel_are_left_out_and_no_data_too_where_there_is_none(
     text = words(map_figure(np.ones((40, 40), np.uint8), legend, grid=UTM))
     assert "Unit 1" in text
     assert "Unit 2" not in text
-    assert "No data" not in text
+    assert "Not mapped" not in text
 
 
 def test_colours_on_paper_are_those_of_the_legend():

@@ -32,6 +32,14 @@ def test_numbers_keep_apart():
             assert np.hypot(a.row - b.row, a.column - b.column) > least * 300
 
 
+def test_a_unit_of_narrow_pieces_has_one_number_where_it_is_widest():
+    labels = np.ones((300, 300), np.uint8)
+    labels[40:44, :200] = labels[100:104, :200] = 2  # too narrow for a number of full size
+    labels[200:206, 100:250] = 2
+    second = [p for p in number_places(labels, [1, 2]) if p.number == 2]
+    assert [(p.row in range(200, 206), 100 < p.column < 250) for p in second] == [(True, True)]
+
+
 def test_no_number_without_room_or_where_there_are_too_many():
     speckle = np.indices((100, 100)).sum(axis=0) % 2 + 1
     assert number_places(speckle.astype(np.uint8), [1, 2]) == []

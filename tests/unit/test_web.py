@@ -193,6 +193,16 @@ def test_a_pixel_is_its_unit_spectrum_and_place(run, tmp_path):
     assert outside.json()["outside"]
 
 
+def test_a_pixel_of_a_part_is_named_by_row_and_column_of_the_scene(workbench_runs, tmp_path):
+    part = shutil.copytree(workbench_runs[1], tmp_path / "part")
+    with rasterio.open(part / "units.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as units:
+        units.transform = Affine(1, 0, 100, 0, -1, -50)
+    run = open_runs([part])["part"]
+    looked = {"point": at(run, 11, 70)}
+    look = client(run, tmp_path).post(f"/api/runs/{run.id}/look", json=looked).json()
+    assert (look["row"], look["column"], look["unit"]) == (61, 170, unit_at(run, 11, 70))
+
+
 def test_a_polygon_is_the_mean_of_its_pixels(run, tmp_path):
     write_image(run)
     answer = client(run, tmp_path).post(

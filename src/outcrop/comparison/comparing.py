@@ -118,9 +118,10 @@ def _run(
         pixels = {g.scene.name: g.pixels for g in grounds}
         seconds = project(waiting, pixels, done) / min(workers, len(waiting))
         before = f"{len(done)} cells are finished; " if done else ""
+        side_by_side = min(workers, len(waiting))
         say(
             f"{before}{len(waiting)} cells to do (scenes x recipes x seeds), about "
-            f"{_duration(seconds)} with {min(workers, len(waiting))} processes"
+            f"{_duration(seconds)} with {side_by_side} process{'es' if side_by_side > 1 else ''}"
         )
     else:
         say(f"all {len(cells)} cells are finished")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from outcrop.config import Input
 from outcrop.errors import InputError, ReferenceMapError
 from outcrop.evaluation.grid import MapGrid, Reference
-from outcrop.evaluation.reference import open_reference
+from outcrop.evaluation.reference import doubts, open_reference
 from outcrop.evaluation.scores import Label
 from outcrop.resuming import fingerprint
 from outcrop.source import Source
@@ -111,6 +111,8 @@ def read_truth(scene: Scene, source: Source) -> Truth:
             codes, classes, notes = _joined(parts, grid, scene)
         else:
             codes, classes, notes = _read(scene, scene.reference, grid)
+            if classes and scene.ignore is None and scene.column is None:
+                notes = (*notes, *doubts(classes, np.bincount(codes.ravel())[1:].tolist()))
     if len(classes) < 2:
         found = f"only class {classes[0]!r}" if classes else "no class"
         raise ReferenceMapError(

@@ -52,11 +52,10 @@ def check(settings: Settings, contenders: Sequence[Contender]) -> None:
     """Refuse what can't be meant, before anything is done."""
     from outcrop.errors import unknown_name
 
-    if settings.seeds < 1 or settings.workers < 0 or settings.boundary < 0:
-        raise InputError(
-            f"--seeds {settings.seeds} must be 1 or more, --workers {settings.workers} and "
-            f"--boundary {settings.boundary} 0 or more"
-        )
+    for name, least in (("seeds", 1), ("workers", 0), ("boundary", 0)):
+        value = getattr(settings, name)
+        if value < least:
+            raise InputError(f"--{name} {value} must be {least} or more")
     if not contenders:
         raise InputError("there is nothing to compare; name recipes with --recipes")
     ways = ("auto", "polygons", "blocks")

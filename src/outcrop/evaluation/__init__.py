@@ -10,7 +10,7 @@ from typing import Any
 
 from outcrop.errors import ReferenceMapError
 from outcrop.evaluation.grid import MapGrid, Reference, open_map, tally
-from outcrop.evaluation.reference import Ignored, open_reference
+from outcrop.evaluation.reference import Ignored, doubts, open_reference
 from outcrop.evaluation.scores import Label, score_labels, score_table, table_of
 
 __all__ = ["Evaluation", "evaluate", "score_labels"]
@@ -121,7 +121,11 @@ def evaluate(
                 raise _nothing(reference_path, grid, reference.overlaps())
         finally:
             reference.close()
-    return Evaluation(**score_table(table), notes=reference.notes)
+    notes = reference.notes
+    if ignore is None and field is None:
+        sizes = table.counts.sum(axis=1) + table.unmapped
+        notes = (*notes, *doubts(table.classes, sizes))
+    return Evaluation(**score_table(table), notes=notes)
 
 
 #: The scores, what they are called and what they say.

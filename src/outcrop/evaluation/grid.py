@@ -112,6 +112,13 @@ def open_map(path: str | Path) -> MapGrid:
         raise InputError(
             f"map {str(path)!r} is no raster that GDAL opens; give a units.tif that Outcrop wrote"
         )
+    if dataset.count > 1:
+        count = dataset.count
+        dataset.close()
+        raise InputError(
+            f"map {str(path)!r} has {count} bands, as an image has; give the map first, a "
+            "units.tif that Outcrop wrote, and then the reference"
+        )
     return MapGrid(dataset)
 
 

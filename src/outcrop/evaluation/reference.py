@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A value that stands for "no label", as given in Python or on the command line.
 Ignored = int | float | str
+#: More values than a map can have units: those of an image.
+MANY_CLASSES = 254
 
 
 def open_reference(
@@ -72,6 +74,28 @@ def open_reference(
         f"reference {str(path)!r} is a raster and has no field {field!r}; a field is for "
         "polygons: leave it out"
     )
+
+
+def doubts(classes: Sequence[Label], sizes: Sequence[int]) -> Iterator[str]:
+    """Word what a raster that was given for a reference may not be meant to say.
+
+    Parameters
+    ----------
+    classes : sequence of int or str
+    sizes : sequence of int
+        Pixels of each.
+    """
+    commonest = int(np.argmax(sizes))
+    if len(classes) > MANY_CLASSES:
+        yield (
+            f"the reference holds {len(classes):,} different values, as an image does and no map "
+            "of classes; give a raster of classes, or polygons with --field"
+        )
+    elif classes[commonest] == 0:
+        yield (
+            f"the commonest class of the reference is 0, with {sizes[commonest] / sum(sizes):.1%} "
+            "of its pixels; if 0 means that there is no label, add --ignore 0"
+        )
 
 
 class RasterReference:

@@ -55,6 +55,8 @@ def qml() -> str:
         ET.SubElement(renderer, "rastershader"), "colorrampshader", colorRampType="INTERPOLATED",
         classificationMode="1", clip="0", minimumValue="0", maximumValue="100",
     )  # fmt: skip
+    # A legend of single colours: a ramp's would not name the colour of what is unlike.
+    ET.SubElement(shader, "rampLegendSettings", useContinuousLegend="0")
     items = [(UNLIKE, UNLIKE_COLOUR, WORD_UNLIKE), *((v, c, f"{v} %") for v, c in STOPS)]
     for value, colour, label in items:
         ET.SubElement(shader, "item", value=str(value), color=colour, label=label, alpha="255")

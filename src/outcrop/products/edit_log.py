@@ -7,9 +7,12 @@ The file holds the units as mapped and, under ``edits``, both lists; `edited_leg
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from outcrop.errors import InputError, ModelError
+from outcrop.durable import alone, replace_text
+from outcrop.errors import InputError, ModelError, OutputError
 from outcrop.products.edits import KEYS, MOST_EDITS, Edit, edited
 from outcrop.products.legend import Legend
 
@@ -78,6 +81,38 @@ def with_log(text: str, log: EditLog) -> str:
     facts = json.loads(text)
     facts[KEY] = {"schema": SCHEMA, "done": list(log.done), "undone": list(log.undone)}
     return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def change_log(path: Path, step: Callable[[Legend, EditLog], EditLog]) -> None:
+    """Change the edits in a ``legend.json``, whole or not at all, and alone among processes.
+
+    Parameters
+    ----------
+    path : Path
+    step : callable
+        ``step(legend, log)`` returns the new log, or raises.
+
+    Raises
+    ------
+    InputError
+        If the new edits cannot be applied; nothing is written then.
+    OutputError
+        If another process keeps the file to itself.
+    OSError
+        If it cannot be read or written.
+    """
+    try:
+        with alone(path):
+            text = path.read_text("utf-8")
+            legend, log = Legend.from_json(text), read_log(text)
+            new = step(legend, log)
+            edited(legend, new.done)
+            replace_text(path, with_log(text, new))
+    except FileExistsError:
+        raise OutputError(
+            f"{path} is being changed by another process, so the change is not saved; try again, "
+            f"and if no workbench and no script has the run open, delete {path.name}.lock"
+        ) from None
 
 
 def edited_legend(text: str) -> Legend:

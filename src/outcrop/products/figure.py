@@ -6,6 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,7 +138,11 @@ def _draw_legend(
             va="center_baseline",
             color=INK if oklab(rgb_of([unit.colour]))[0, 0] > 0.62 else "white",
         )
-        axes.text(x + 0.42, y, _short(unit.name), size=8, va="center", color=INK)
+        name = _in_lines(unit.name)
+        axes.text(
+            x + 0.42, y, name, size=6 if "\n" in name else 8, va="center", color=INK,
+            linespacing=1.05,
+        )  # fmt: skip
         axes.text(
             x + COLUMN - 0.12, y, _percent(unit.share), size=8, ha="right", va="center", color=MUTED
         )
@@ -146,15 +151,23 @@ def _draw_legend(
         axes.add_patch(
             Rectangle((left, y - 0.08), 0.32, 0.16, fc="white", ec="#bbbbbb", lw=0.5, hatch="/////")
         )
-        axes.text(left + 0.42, y, "No data", size=8, va="center", color=MUTED)
+        axes.text(left + 0.42, y, "Not mapped", size=8, va="center", color=MUTED)
         y -= LINE
     if len(units) > SHOWN_UNITS:
         axes.text(left, y, f"and {len(units) - SHOWN_UNITS} more units", size=8, color=MUTED)
 
 
-def _short(name: str, most: int = 19) -> str:
-    """Cut a name to the width of the legend; a dollar sign is no formula."""
-    name = name if len(name) <= most else name[: most - 1].rstrip() + "…"
+def _in_lines(name: str, most: int = 19, narrow: int = 24) -> str:
+    """Fit a name to the width of the legend: in two lines of small letters if it is long.
+
+    What is longer still ends in an ellipsis. A dollar sign is no formula.
+    """
+    if len(name) > most:
+        rows = wrap(name, narrow)
+        first, rest = rows[0], " ".join(rows[1:])
+        if len(rest) > narrow:
+            rest = rest[: narrow - 1].rstrip() + "…"
+        name = f"{first}\n{rest}" if rest else first
     return name.replace("$", r"\$")
 
 

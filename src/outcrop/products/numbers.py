@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 # As parts of the map's longer side.
 #: Half of the side of the square that a unit must fill for its number to stand there.
 ROOM = 1 / 90
+#: The same for the one number of a unit that is nowhere so wide: it may touch its neighbours.
+SCANT = 1 / 250
 #: Distances to the next number of the same unit, and of another one.
 SAME, OTHER = 1 / 4.5, 1 / 28
 #: Cells a side in which the roomiest place of each unit is looked for.
@@ -43,7 +45,8 @@ def number_places(labels: NDArray[np.uint8], numbers: Iterable[int]) -> list[Pla
     Returns
     -------
     list of Place
-        The same for the same labels; a unit that is nowhere wide enough has none.
+        The same for the same labels. A unit that is nowhere wide enough has one, where it is
+        widest, and none if that is hardly a pixel or too near another number.
     """
     wanted = [n for n in numbers if (labels == n).any()]
     if len(wanted) > MOST:
@@ -51,10 +54,17 @@ def number_places(labels: NDArray[np.uint8], numbers: Iterable[int]) -> list[Pla
     side = max(labels.shape)
     found = sorted(place for n in wanted for place in _roomiest(labels == n, n, side))
     chosen: list[Place] = []
+    for place in (p for p in found if -p.minus_room >= ROOM * side):
+        if _is_free(place, chosen, side):
+            chosen.append(place)
     for place in found:
-        if all(_apart(place, other) > side * _least(place, other) for other in chosen):
+        if all(place.number != p.number for p in chosen) and _is_free(place, chosen, side):
             chosen.append(place)
     return chosen
+
+
+def _is_free(place: Place, chosen: list[Place], side: int) -> bool:
+    return all(_apart(place, other) > side * _least(place, other) for other in chosen)
 
 
 def _least(a: Place, b: Place) -> float:
@@ -77,7 +87,7 @@ def _roomiest(inside: NDArray[np.bool_], number: int, side: int) -> list[Place]:
         for left in range(0, inside.shape[1], step):
             cell = room[top : top + step, left : left + step]
             row, column = np.unravel_index(int(cell.argmax()), cell.shape)
-            if cell[row, column] >= max(2.0, ROOM * side):
+            if cell[row, column] >= max(2.0, SCANT * side):
                 at = int(top + row), int(left + column)
                 places.append(Place(-int(cell[row, column]), *at, number))
     return places

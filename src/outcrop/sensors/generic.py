@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -146,5 +147,10 @@ def _band_file(stored: StoredBand, options: Input) -> BandFile:
     )
     if scale == 0:
         raise SceneError("--scale 0 would make every value the same; give the product's factor")
+    if not (math.isfinite(scale) and math.isfinite(offset)):
+        raise SceneError(
+            f"{stored.path}: scale {scale:g} and offset {offset:g} would leave no number; give the "
+            "product's with --scale and --offset"
+        )
     nodata = stored.nodata if options.nodata is None else options.nodata
     return BandFile(stored.path, stored.index, nodata, scale, offset)

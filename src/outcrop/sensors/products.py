@@ -72,6 +72,8 @@ def recognise(scene: str) -> Recognised | None:
     SceneError
         If a folder, an archive or an HDF4 file holds no product, or several.
     """
+    if not scene.strip():
+        raise SceneError("the path of the scene is empty; give a file, a folder or an archive")
     container = open_container(scene)
     if container is None:
         return None

@@ -86,8 +86,6 @@ def inspect_raster(path: str, plain: bool = False) -> RasterFile:
 
 
 def _inspect(path: str, opened: str, plain: bool) -> RasterFile:
-    from odc.geo.geobox import GeoBox
-
     with open_quietly(opened, plain) as dataset:
         if dataset.count == 0:
             raise SceneError(f"{path} holds no band of its own; give one of its layers")
@@ -97,7 +95,7 @@ def _inspect(path: str, opened: str, plain: bool) -> RasterFile:
         alpha = _alpha(dataset)
         is_mask = alpha is not None and _is_mask(dataset, alpha)
         return RasterFile(
-            GeoBox(dataset.shape, dataset.transform, crs_name(dataset.crs)),
+            _grid(path, dataset),
             tuple(
                 _stored(path, dataset, i, spectral)
                 for i in dataset.indexes
@@ -109,6 +107,19 @@ def _inspect(path: str, opened: str, plain: bool) -> RasterFile:
             gcps=_gcps(dataset),
             dtype=dataset.dtypes[0],
         )
+
+
+def _grid(path: str, dataset: Any) -> GeoBox:
+    """Return the grid, whose pixels must have a size."""
+    from odc.geo.geobox import GeoBox
+
+    affine = dataset.transform
+    if not (np.isfinite(affine).all() and affine.determinant):
+        raise SceneError(
+            f"{path}: its geotransform ({', '.join(f'{v:g}' for v in affine[:6])}) gives pixels no "
+            "size; set it right, for example with gdal_edit.py -a_ullr LEFT TOP RIGHT BOTTOM"
+        )
+    return GeoBox(dataset.shape, affine, crs_name(dataset.crs))
 
 
 def _require_no_json(path: str) -> None:

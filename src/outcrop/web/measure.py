@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from outcrop.confidence import UNLIKE
 from outcrop.engine import TILE
 from outcrop.errors import InputError
-from outcrop.grid import row_areas
+from outcrop.grid import first_pixel, row_areas
 from outcrop.products.cutting import cut, ring_mask
 from outcrop.products.edits import Edited, Split, new_number, ring_of
 from outcrop.rasters import open_quietly
@@ -133,7 +133,9 @@ def look_at_point(run: Run, at: Sequence[float]) -> dict[str, Any]:
         return {"kind": "point", "crs": None, "degrees": list(at), "unit": None, "outside": True}
     col, row = pixel.astype(int).tolist()
     rows, cols = run.grid.shape
-    facts = {"kind": "point", **_coordinates(run, point), "row": row, "column": col}
+    left, top = (int(v) for v in first_pixel(run.grid))
+    named = {"row": row + top, "column": col + left}  # of the scene, of which it may be a part
+    facts = {"kind": "point", **_coordinates(run, point), **named}
     if not (0 <= row < rows and 0 <= col < cols):
         return {**facts, "unit": None, "outside": True}
     state, window = run.edited(), Window(row, col, 1, 1)

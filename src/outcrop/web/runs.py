@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outcrop.config import Recipe, parse_recipe
-from outcrop.durable import replace_text
 from outcrop.errors import InputError, OutputError
-from outcrop.products.edit_log import EditLog, read_log, with_log
+from outcrop.products.edit_log import EditLog, change_log, read_log
 from outcrop.products.edits import Edited, edited
 from outcrop.products.legend import Legend
 from outcrop.rasters import open_quietly
@@ -147,21 +146,19 @@ class Run:
         InputError
             If the new edits cannot be applied; nothing is written then.
         OutputError
-            If the file cannot be written.
+            If the file cannot be written, or another process keeps it to itself.
         """
         path = self.folder / "legend.json"
-        with self.lock:
-            text = _text(path)
-            legend, log = Legend.from_json(text), read_log(text)
-            new = step(legend, log)
-            edited(legend, new.done)
-            try:
-                replace_text(path, with_log(text, new))
-            except OSError as error:
-                raise OutputError(
-                    f"{path} cannot be written ({error.strerror}), so the change is not saved; "
-                    "make its folder writable, or copy the run and open the copy"
-                ) from None
+        try:
+            with self.lock:
+                change_log(path, step)
+        except FileNotFoundError as error:
+            raise InputError(self._gone(error)) from None
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be written ({error.strerror}), so the change is not saved; "
+                "make its folder writable, or copy the run and open the copy"
+            ) from None
 
 
 def open_runs(folders: Iterable[str | Path]) -> dict[str, Run]:
