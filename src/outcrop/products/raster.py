@@ -137,7 +137,8 @@ def row_reader(path: Path) -> Iterator[Callable[[int, int], NDArray[np.uint8]]]:
     import rasterio
     from rasterio.windows import Window as RasterWindow
 
-    with rasterio.open(path) as dataset:
+    # GDAL's own measure is a share of the machine's memory, and would hold the whole raster.
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), rasterio.open(path) as dataset:
         yield lambda row, height: dataset.read(
             1, window=RasterWindow(0, row, dataset.width, height)
         )
