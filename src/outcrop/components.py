@@ -62,10 +62,10 @@ def strips(read: ReadRows, shape: Sequence[int], rows: int | None = None) -> Ite
     offset, rows = 0, rows or max(1, min(STRIP, STRIP_PIXELS // shape[1]))
     for row in range(0, shape[0], rows):
         labels = read(row, min(rows, shape[0] - row))
-        strip = Strip(row, labels, *label(labels), offset)
-        offset += strip.count
-        yield strip
-        del strip, labels  # before the next one is read
+        ids, count = label(labels)
+        yield Strip(row, labels, ids, count, offset)
+        offset += count
+        del labels, ids  # before the next strip is read
 
 
 @njit(nogil=True, cache=True)

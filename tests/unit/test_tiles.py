@@ -1,5 +1,6 @@
 """Decoded tiles: what is remembered, and what stored numbers mean."""
 
+import pickle
 import threading
 from dataclasses import replace
 
@@ -58,11 +59,14 @@ def test_an_owner_takes_its_tiles_along(monkeypatch):
     kept = Tiles()
     monkeypatch.setattr(tiles, "TILES", kept)
     owner, times = Owner(), []
-    number = owner.number
+    copy, name = pickle.loads(pickle.dumps(owner)), owner.name
     for _ in range(2):
-        kept.get((number, "a"), lambda: times.append(1) or np.zeros(9))
+        kept.get((name, "a"), lambda: times.append(1) or np.zeros(9))
     del owner
-    kept.get((number, "a"), lambda: times.append(1) or np.zeros(9))
+    kept.get((copy.name, "a"), lambda: times.append(1) or np.zeros(9))
+    assert len(times) == 1, "a copy is there"
+    del copy
+    kept.get((name, "a"), lambda: times.append(1) or np.zeros(9))
     assert len(times) == 2
 
 
