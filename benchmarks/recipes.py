@@ -77,8 +77,9 @@ def named() -> dict[str, Recipe]:
             Step("mnf"), Step("mixture"), "log", refine=(Step("potts"),)
         ),
         "stacked": load_recipe("stacked"),
-        "stacked, batches of 1,024": dataclasses.replace(
-            load_recipe("stacked"), reducer=Step("stacked", {"batch_size": 1024})
+        "stacked, growing batches": dataclasses.replace(
+            load_recipe("stacked"),
+            reducer=Step("stacked", {"batch_size": 256, "largest_batch": 4096}),
         ),
         "default": default,
         "default without smoothing": of_default(smooth=Step("none")),

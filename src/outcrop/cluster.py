@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from outcrop.engine import Executor, limited_threads, versions
 from outcrop.errors import ClusterError, InputError, OutcropError, SceneError
+from outcrop.scratch import give_back
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -292,17 +293,24 @@ def _plugin(name: str, task: Callable[[Any], Any]) -> Any:
     from distributed.diagnostics.plugin import WorkerPlugin
 
     class TaskPlugin(WorkerPlugin):
+        task: Any
+
         def setup(self, worker: Any) -> None:  # noqa: ARG002 - as Dask calls it
             from outcrop import cluster
 
-            cluster._tasks[name] = task
+            cluster._tasks[name] = self.task
+            # A class that travels lives until Python looks for cycles: it may not hold a scene.
+            del self.task
 
         def teardown(self, worker: Any) -> None:  # noqa: ARG002
             from outcrop import cluster
 
             cluster._last[:] = [cluster._tasks.pop(name)] if name in cluster._tasks else []
+            give_back()
 
-    return TaskPlugin()
+    plugin = TaskPlugin()
+    plugin.task = task
+    return plugin
 
 
 def _forget() -> None:

@@ -44,9 +44,11 @@ from outcrop.result import Result
 from outcrop.resuming import Journal, is_resumable, request
 from outcrop.sample import Sample, draw, prepared
 from outcrop.scoring import internal_scores
+from outcrop.scratch import give_back
 from outcrop.source import Source, acquired, file_paths, products_of, radiometry_of
 from outcrop.spectra import SpectralLibrary
 from outcrop.suiting import suited
+from outcrop.tiles import TILES
 
 log = logging.getLogger("outcrop")
 
@@ -516,6 +518,8 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         min_area=recipe.products.min_area, layers=recipe.products.indices,
         progress=report("Mapping"), executor=job.executor, journal=job.journal,
     )  # fmt: skip
+    TILES.empty()  # the scene is not read again
+    give_back()
     report("Drawing")
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
     if not legend.mapped_pixels:
@@ -527,6 +531,7 @@ def _map_into(folder: Path, job: _Job, model: Model, report: Reporter) -> Result
         legend = with_confidence(legend, sure["units"])
     write_styles(folder, legend)
     left_out = write_layers(folder, legend, source.grid, recipe.products.simplify)
+    give_back()
     total = int(applied.sums.pixels.sum())
     odd = value_facts(applied.counts, model.bands, legend.mapped_pixels)
     dates = date_facts(source)

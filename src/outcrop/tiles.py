@@ -118,6 +118,12 @@ class Tiles:
             finally:
                 self._lock.release()
 
+    def empty(self) -> None:
+        """Forget all that is not being decoded: nothing will be read for now."""
+        with self._lock:
+            for key in list(self._kept):
+                self._drop(key)
+
     def _clear(self) -> None:
         while self._gone:
             name = self._gone.pop()

@@ -55,6 +55,17 @@ def test_the_least_recently_used_is_forgotten():
     assert decoded[-1] == "b"
 
 
+def test_nothing_is_left_of_what_is_emptied():
+    kept, decoded = Tiles(most=3000), []
+    for _ in range(2):
+        kept.get((0, "a"), lambda: decoded.append(1) or np.zeros(2000, np.uint8))
+        kept.empty()
+    assert len(decoded) == 2
+    for name in "bcb":  # what was let go counts no more
+        kept.get((0, name), lambda: decoded.append(1) or np.zeros(1500, np.uint8))
+    assert len(decoded) == 4
+
+
 def test_an_owner_takes_its_tiles_along(monkeypatch):
     kept = Tiles()
     monkeypatch.setattr(tiles, "TILES", kept)
