@@ -1,4 +1,4 @@
-"""Threads against worker processes on Dask, one, two and four of them."""
+"""Threads against worker processes on Dask: one, two and four of them, or one a core."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.util
 import os
 
 from benchmarks.measuring import Run, Settings, best, table
-from benchmarks.simulated import WHOLE, scene
+from benchmarks.simulated import WHOLE, scene, sized
 from benchmarks.stages import staged
 
 NUMBERS = (1, 2, 4)
@@ -19,7 +19,9 @@ def main(settings: Settings) -> None:
     if importlib.util.find_spec("distributed") is None:
         print("Dask is not installed.")
         return
-    made = scene(settings, settings.size(WHOLE))
+    size = settings.size(WHOLE)
+    large = size > WHOLE  # minutes a run
+    made = sized(settings, size) if large else scene(settings, size)
     out, passes = settings.out("workers"), {}
 
     def run(option: str, number: int) -> Run:
@@ -30,7 +32,7 @@ def main(settings: Settings) -> None:
         passes[found] = sum(parts[part] for part in PASSES)
         return found
 
-    numbers = NUMBERS[:2] if settings.quick else NUMBERS
+    numbers = (os.cpu_count() or 1,) if large else NUMBERS[:2] if settings.quick else NUMBERS
     found = best(
         {
             f"{option} {number}": lambda option=option, number=number: run(option, number)

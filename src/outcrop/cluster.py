@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 
 from outcrop.engine import Executor, limited_threads, versions
 from outcrop.errors import ClusterError, InputError, OutcropError, SceneError
+from outcrop.scratch import give_back
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -32,8 +34,10 @@ RUN = 64
 #: Seconds to wait for a scheduler, and for its first worker.
 PATIENCE = 30
 
-#: In a worker: what it does to blocks, by run.
+#: In a worker: what it does to blocks, by pass over a scene.
 _tasks: dict[str, Callable[[Any], Any]] = {}
+#: And what it did last: the next pass is over the same scene, whose tiles are remembered.
+_last: list[Callable[[Any], Any]] = []
 
 
 @contextmanager
@@ -77,6 +81,8 @@ def dask_pool(
             _ready_workers(client)
             yield DaskPool(client)
         finally:
+            with suppress(Exception):  # the cluster may be gone, and the error is another's
+                client.run(_forget)
             client.close()
 
 
@@ -107,14 +113,33 @@ def _remote(address: str) -> Iterator[str]:
 
 @contextmanager
 def _local(workers: int) -> Iterator[Any]:
+    how = _forked()
+    import dask
     from distributed import LocalCluster
 
+    import outcrop.pipeline  # noqa: F401 - meanwhile
+
     start: Any = LocalCluster
-    with start(
+    with dask.config.set(how), start(
         n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
     ) as cluster:  # fmt: skip
         yield cluster
+
+
+def _forked() -> dict[str, Any]:
+    """Return Dask's settings for workers that share one import, which begins now.
+
+    A process of its own imports what mapping takes and is forked for each worker: where that is
+    safe, which is on Linux. Elsewhere each worker imports for itself.
+    """
+    if sys.platform != "linux":
+        return {}
+    from multiprocessing import forkserver
+
+    forkserver.set_forkserver_preload(["distributed", "outcrop.applying", "outcrop.sample"])
+    forkserver.ensure_running()
+    return {"distributed.worker.multiprocessing-method": "forkserver"}
 
 
 def _require_workers(client: Any, scheduler: str | None) -> None:
@@ -268,17 +293,29 @@ def _plugin(name: str, task: Callable[[Any], Any]) -> Any:
     from distributed.diagnostics.plugin import WorkerPlugin
 
     class TaskPlugin(WorkerPlugin):
+        task: Any
+
         def setup(self, worker: Any) -> None:  # noqa: ARG002 - as Dask calls it
             from outcrop import cluster
 
-            cluster._tasks[name] = task
+            cluster._tasks[name] = self.task
+            # A class that travels lives until Python looks for cycles: it may not hold a scene.
+            del self.task
 
         def teardown(self, worker: Any) -> None:  # noqa: ARG002
             from outcrop import cluster
 
-            cluster._tasks.pop(name, None)
+            cluster._last[:] = [cluster._tasks.pop(name)] if name in cluster._tasks else []
+            give_back()
 
-    return TaskPlugin()
+    plugin = TaskPlugin()
+    plugin.task = task
+    return plugin
+
+
+def _forget() -> None:
+    """Let go of what was done last, in a worker."""
+    _last.clear()
 
 
 def _do(name: str, item: Any) -> Any:

@@ -19,8 +19,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: Rows of a strip: those of a tile, so that no tile of the file is decoded twice.
+#: Rows of a strip at most: those of a tile, so that no tile of the file is decoded twice.
 STRIP = 512
+#: Pixels of a strip at most: wider rasters than 16,384 have lower strips.
+STRIP_PIXELS = 2**23
 
 Labels = NDArray[np.uint8]
 Ids = NDArray[np.int32]
@@ -52,14 +54,18 @@ class Strip:
     offset: int
 
 
-def strips(read: ReadRows, shape: Sequence[int], rows: int = STRIP) -> Iterator[Strip]:
-    """Label a raster strip by strip; every walk over the same raster gives the same numbers."""
-    offset = 0
+def strips(read: ReadRows, shape: Sequence[int], rows: int | None = None) -> Iterator[Strip]:
+    """Label a raster strip by strip; every walk with the same ``rows`` gives the same numbers.
+
+    Without ``rows``, a strip has `STRIP` of them and `STRIP_PIXELS` pixels at most.
+    """
+    offset, rows = 0, rows or max(1, min(STRIP, STRIP_PIXELS // shape[1]))
     for row in range(0, shape[0], rows):
         labels = read(row, min(rows, shape[0] - row))
         ids, count = label(labels)
         yield Strip(row, labels, ids, count, offset)
         offset += count
+        del labels, ids  # before the next strip is read
 
 
 @njit(nogil=True, cache=True)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outcrop import __version__
+from outcrop.scratch import give_back
 from outcrop.source import Source, Window
 from outcrop.tiles import BYTES as REMEMBERED
 
@@ -195,6 +196,7 @@ def run(
             sink(block, result)
             if progress:
                 progress(done, len(blocks))
+    give_back()
 
 
 #: What `limited_threads` allows, for libraries that are loaded inside it (torch is), and how many

@@ -43,6 +43,8 @@ FIXED_BYTES = 528 * 2**20
 PLANES_BY_BAND, PLANES_BY_UNIT = 6, 2
 #: Copies of the sample that a fit holds.
 COPIES = 8
+#: Seconds that Python and what it loads take to start.
+STARTING_SECONDS = 4.5
 #: Seconds that pictures and page take, whatever the size, and polygons for a million pixels.
 DRAWING_SECONDS, POLYGON_SECONDS = 3.0, 0.1
 #: Bytes of a pixel of labels and confidence, in their parts and in the COGs, compressed.
@@ -70,7 +72,7 @@ class Plan:
     disk : int
         Bytes that ``OUT.partial`` needs at most, roughly.
     seconds : dict of str to float
-        By stage: sampling, fitting, mapping, drawing.
+        By stage: starting, sampling, fitting, mapping, drawing.
     measured : int
         Pixels that the time was measured on.
     """
@@ -238,6 +240,7 @@ def _seconds(rates: _Rates, pixels: int, recipe: Recipe, at_once: int) -> dict[s
     visited = min(pixels, TILE * TILE * max(LEAST_TILES, -(-wanted // PER_TILE)))
     again = rates.label if recipe.products.min_area else 0.0  # generous: sums alone
     return {
+        "starting": STARTING_SECONDS,
         "sampling": visited * (rates.read + rates.smooth) / at_once,
         "fitting": rates.fit * min(wanted, pixels, rates.rows),
         "mapping": pixels * (rates.label + again) / at_once,

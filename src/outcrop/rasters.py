@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -153,7 +153,7 @@ class RasterSource:
             return
         where = window.row, window.col, window.height, window.width
         for place, inside, outside in pieces(where, tile, dataset.shape):
-            key = (self._owner.number, path, *indexes, *place)
+            key = (self._owner.name, path, *indexes, *place)
             read = partial(dataset.read, indexes, window=Window(*place).to_rasterio())
             yield TILES.get(key, read)[:, *inside], outside
 
@@ -165,13 +165,6 @@ class RasterSource:
         return handles[path]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RasterSource, (
-            self.name,
-            self.grid,
-            self.bands,
-            self.files,
-            self.striped,
-            self.masked,
-            self.notes,
-            self.gcps,
-        )
+        # With its owner: what was decoded for one copy serves the next of that process too.
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "_open"}
+        return partial(RasterSource, **given), ()

@@ -97,13 +97,15 @@ class _Draw:
         # every tile, which is what makes the sample stratified by tile in one pass.
         keys = (np.arange(len(chosen)) + rng.random(len(chosen))) / max(len(index), 1)
         flat = index[chosen]
+        planes = data.reshape(len(data), -1)
         row, col = np.divmod(flat, data.shape[2])
         scene = np.full(len(flat), self.scene)
         below, right, known = _neighbours(mask, row, col)
-        beside = np.where(known, data[:, below, right], np.float32(np.nan))
+        # Picked by one number a pixel, which is twice as fast as by row and column.
+        beside = np.where(known, planes[:, below * data.shape[2] + right], np.float32(np.nan))
         return _Part(
             keys=keys,
-            rows=np.ascontiguousarray(data[:, row, col].T),
+            rows=np.ascontiguousarray(planes[:, flat].T),
             neighbours=np.ascontiguousarray(beside.T),
             positions=np.stack([scene, row + corner[0], col + corner[1]], axis=1).astype(np.int64),
             seen=mask.size,
@@ -213,7 +215,7 @@ def draw(
     wanted = None if n == "all" else n
     # Few tiles give more than this; if one had to, all is drawn again with nothing left out.
     visited = min(len(visits), max(LEAST_TILES, -(-(wanted or 0) // PER_TILE)))
-    few = TILE * TILE if wanted is None else 8 * -(-wanted // max(visited, 1))
+    few = TILE * TILE if wanted is None else 4 * -(-wanted // max(visited, 1))
     for most in (few, TILE * TILE):
         parts = _drawn(sources, visits, order, wanted, seed, most, threads, progress, executor)
         if not parts or _complete(_join(parts), wanted):

@@ -7,10 +7,10 @@ thread has its own handle and GDAL remembers by handle.
 
 from __future__ import annotations
 
-import itertools
 import threading
+import uuid
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -25,16 +25,23 @@ LARGEST = 2048
 #: Bytes that are remembered in each process, as they are stored: 16 bits a value, most often.
 BYTES = 256 * 2**20
 
-_numbers = itertools.count()
 Pixels = NDArray[Any]
 
 
 class Owner:
-    """Stands for a source: what was decoded for it is forgotten when the source is."""
+    """Stands for a source: what was decoded for it is forgotten when the source is.
 
-    def __init__(self) -> None:
-        self.number = next(_numbers)
-        weakref.finalize(self, TILES.forget, self.number)
+    A copy of it, also one that was sent to another process, has the same name, and what the
+    copies of a process decode is one another's until the last of them is gone.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or uuid.uuid4().hex
+        TILES.owned(self.name)
+        weakref.finalize(self, TILES.forget, self.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Owner, (self.name,)
 
 
 class Tiles:
@@ -49,7 +56,8 @@ class Tiles:
     def __init__(self, most: int = BYTES) -> None:
         self._most = most
         self._kept: OrderedDict[tuple[Any, ...], Future[Pixels]] = OrderedDict()
-        self._gone: list[int] = []
+        self._owners: Counter[str] = Counter()
+        self._gone: list[str] = []
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -57,7 +65,7 @@ class Tiles:
         """Return a tile, decoded now if need be; it is not to be written to.
 
         Who asks for a tile that another thread is decoding waits for it. ``key`` begins with
-        the number of the tile's `Owner`.
+        the name of the tile's `Owner`.
         """
         with self._lock:
             tile = self._kept.get(key)
@@ -93,23 +101,37 @@ class Tiles:
         if self._kept[key].done():
             self._bytes -= self._kept.pop(key).result().nbytes
 
-    def forget(self, number: int) -> None:
-        """Forget what belongs to an owner: now, or with the next tile.
+    def owned(self, name: str) -> None:
+        """Count one more owner of that name."""
+        with self._lock:
+            self._owners[name] += 1
+
+    def forget(self, name: str) -> None:
+        """Forget what belongs to an owner, if it is the last: now, or with the next tile.
 
         Python may call it anywhere, also where this thread holds the lock.
         """
-        self._gone.append(number)
+        self._gone.append(name)
         if self._lock.acquire(blocking=False):
             try:
                 self._clear()
             finally:
                 self._lock.release()
 
+    def empty(self) -> None:
+        """Forget all that is not being decoded: nothing will be read for now."""
+        with self._lock:
+            for key in list(self._kept):
+                self._drop(key)
+
     def _clear(self) -> None:
         while self._gone:
-            number = self._gone.pop()
-            for key in [k for k in self._kept if k[0] == number]:
-                self._drop(key)
+            name = self._gone.pop()
+            self._owners[name] -= 1
+            if self._owners[name] <= 0:
+                del self._owners[name]
+                for key in [k for k in self._kept if k[0] == name]:
+                    self._drop(key)
 
 
 #: The tiles of this process.

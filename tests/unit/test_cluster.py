@@ -11,7 +11,7 @@ import pytest
 
 from outcrop import engine
 from outcrop.__main__ import main
-from outcrop.cluster import RUN, DaskPool, dask_pool, shared_out
+from outcrop.cluster import RUN, DaskPool, _forget, dask_pool, shared_out
 from outcrop.errors import ClusterError, InputError, SceneError
 from outcrop.opening import open_source
 from outcrop.pipeline import apply_to_scenes, map_scenes
@@ -109,6 +109,25 @@ def test_results_come_in_order_and_nothing_stays_in_the_workers(pool):
     assert list(pool.map(double, range(40), in_flight=2)) == [2 * i for i in range(40)]
     assert set(pool.client.run(left).values()) == {0}
     assert isinstance(pool, DaskPool)
+
+
+def test_workers_remember_the_tiles_of_a_scene_from_pass_to_pass(tmp_path, pool):
+    source = open_source(scene(tmp_path))
+    engine.run(source, core, lambda b, r: None, size=512, executor=pool)
+    name = source._owner.name
+    assert sum(pool.client.run(remembered, name).values()) == 9
+    engine.run(open_lost(source), core, lambda b, r: None, size=512, executor=pool)
+    assert 9 <= sum(pool.client.run(remembered, name).values()) <= 18, "they may share blocks anew"
+    pool.client.run(_forget)
+    assert sum(pool.client.run(remembered, name).values()) == 0
+
+
+def remembered(owner):
+    from outcrop.tiles import TILES
+
+    with TILES._lock:
+        TILES._clear()
+        return sum(key[0] == owner for key in TILES._kept)
 
 
 def double(item):

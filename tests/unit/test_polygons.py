@@ -16,13 +16,17 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
+from rasterio._env import get_gdal_config
 from rasterio.features import rasterize, shapes
 
+from outcrop.components import strips
+from outcrop.engine import CACHE_BYTES
 from outcrop.errors import OutputError
 from outcrop.grid import row_areas
 from outcrop.products.interpretation import Interpretation, Term
 from outcrop.products.legend import Legend, Unit
 from outcrop.products.polygons import components, geometries, in_units, trace, write_polygons
+from outcrop.products.raster import row_reader
 from outcrop.products.write import write_layers
 from outcrop.sensors.base import Band
 
@@ -86,6 +90,27 @@ def test_polygons_are_valid_clean_and_the_raster_again(shape, units, holes, rows
     theirs = [(shapely.geometry.shape(g), v) for g, v in shapes(labels, labels > 0, 4)]
     assert len(theirs) == len(polygons), "as many 4-connected areas as GDAL finds"
     assert sorted(g.area for g, _ in theirs) == sorted(shapely.area(polygons))
+
+
+def test_a_wide_raster_is_read_in_low_strips():
+    heights = []
+
+    def read(row, height):
+        heights.append(height)
+        return np.ones((height, 2**20), np.uint8)
+
+    assert sum(s.count for s in strips(read, (20, 2**20))) == 3
+    assert heights == [8, 8, 4]
+
+
+def test_gdal_holds_some_rows_of_a_raster_and_not_all(tmp_path):
+    labels = np.ones((40, 30), np.uint8)
+    write_map(tmp_path, labels, GeoBox(labels.shape, NORTH_UP, "EPSG:32754"))
+    before = get_gdal_config("GDAL_CACHEMAX")
+    with row_reader(tmp_path / "units.tif") as read:
+        np.testing.assert_array_equal(read(8, 16), labels[:16])
+        assert get_gdal_config("GDAL_CACHEMAX") <= CACHE_BYTES
+    assert get_gdal_config("GDAL_CACHEMAX") == before
 
 
 def test_outlines_run_counterclockwise_on_a_north_up_map():

@@ -1,5 +1,6 @@
 """Decoded tiles: what is remembered, and what stored numbers mean."""
 
+import pickle
 import threading
 from dataclasses import replace
 
@@ -54,15 +55,29 @@ def test_the_least_recently_used_is_forgotten():
     assert decoded[-1] == "b"
 
 
+def test_nothing_is_left_of_what_is_emptied():
+    kept, decoded = Tiles(most=3000), []
+    for _ in range(2):
+        kept.get((0, "a"), lambda: decoded.append(1) or np.zeros(2000, np.uint8))
+        kept.empty()
+    assert len(decoded) == 2
+    for name in "bcb":  # what was let go counts no more
+        kept.get((0, name), lambda: decoded.append(1) or np.zeros(1500, np.uint8))
+    assert len(decoded) == 4
+
+
 def test_an_owner_takes_its_tiles_along(monkeypatch):
     kept = Tiles()
     monkeypatch.setattr(tiles, "TILES", kept)
     owner, times = Owner(), []
-    number = owner.number
+    copy, name = pickle.loads(pickle.dumps(owner)), owner.name
     for _ in range(2):
-        kept.get((number, "a"), lambda: times.append(1) or np.zeros(9))
+        kept.get((name, "a"), lambda: times.append(1) or np.zeros(9))
     del owner
-    kept.get((number, "a"), lambda: times.append(1) or np.zeros(9))
+    kept.get((copy.name, "a"), lambda: times.append(1) or np.zeros(9))
+    assert len(times) == 1, "a copy is there"
+    del copy
+    kept.get((name, "a"), lambda: times.append(1) or np.zeros(9))
     assert len(times) == 2
 
 

@@ -21,15 +21,17 @@ from outcrop.publish import STATE
 #: Seconds for a million rows of a fit with the number of units given, on one core of a machine
 #: that does `_speed` in 0.1 s. Rough: what is
 #: finished of a comparison corrects them.
-FIT = {"none": 0.0, "pca": 0.2, "mnf": 0.5, "autoencoder": 30.0, "stacked": 60.0}
+FIT = {"none": 0.0, "pca": 0.2, "mnf": 0.5, "autoencoder": 30.0, "stacked": 130.0}
+#: And of networks by their design.
+DESIGNS = {"nagar2024": 30.0}
 CLUSTER = {"kmeans": 5.0, "mixture": 40.0, "student": 3.0}
 #: Seconds of such a fit that hardly depend on the rows: the robust mixture starts from many others,
 #: each fitted on some thousands.
-ONCE = {"student": 4.0}
+ONCE = {"student": 3.7}
 #: Seconds that choosing the number takes on a subsample, whatever the size of the scene.
-AUTO = 6.0
+AUTO = 3.5
 #: Seconds for a million pixels of a map.
-MAP = {"none": 4.0, "bilateral": 14.0}
+MAP = {"none": 1.0, "bilateral": 1.6}
 #: Seconds of a cell that depend on nothing.
 LEAST = 1.0
 _SPEED_S = 0.1
@@ -73,9 +75,10 @@ def _estimate_of(facts: dict[str, Any], pixels: dict[str, int]) -> float:
 def estimate(recipe: Recipe, pixels: int, stability: bool, numbers: Sequence[str]) -> float:
     """Estimate the seconds of one cell on the machine that the rates were taken on."""
     rows = pixels if recipe.run.sample == "all" else min(pixels, recipe.run.sample)
-    reducing = FIT.get(recipe.reducer.name, 30.0)
+    design = str(recipe.reducer.params.get("design"))
+    reducing = DESIGNS.get(design, FIT.get(recipe.reducer.name, 30.0))
     clustering = CLUSTER.get(recipe.clusterer.name, 40.0)
-    mapping = MAP.get(recipe.smooth.name, 10.0)
+    mapping = MAP.get(recipe.smooth.name, 1.6)
     maps = len(numbers) + stability
     fit = (1 + stability) * reducing + maps * clustering
     once = maps * ONCE.get(recipe.clusterer.name, 0.0) + (AUTO if "auto" in numbers else 0.0)

@@ -38,8 +38,10 @@ from outcrop.products.write import (
 )
 from outcrop.result import Result
 from outcrop.resuming import Journal
+from outcrop.scratch import give_back
 from outcrop.source import Source, acquired, products_of, radiometry_of
 from outcrop.spectra import SpectralLibrary
+from outcrop.tiles import TILES
 
 log = logging.getLogger("outcrop")
 
@@ -88,6 +90,8 @@ def map_into(
     model, source, recipe = fitted.model, job.source, job.recipe
     _warn(fitted.notes)
     applied = _applied(folder, job, model, journal, report)
+    TILES.empty()  # the scene is not read again
+    give_back()
     report("Drawing")
     legend = mapped_legend(model.legend, applied, georeferenced=source.grid.crs is not None)
     if not legend.mapped_pixels:
@@ -99,6 +103,7 @@ def map_into(
         legend = with_confidence(legend, sure["units"])
     write_styles(folder, legend)
     left_out = write_layers(folder, legend, source.grid, recipe.products.simplify)
+    give_back()
     if applied.reasons is not None:
         mask.write_mask_styles(folder, applied.reasons.tolist())
     metrics = _metrics(job, fitted, applied, legend, sure)

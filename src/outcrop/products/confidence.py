@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from outcrop.components import Strip, Table
@@ -17,6 +18,8 @@ from outcrop.products import style
 from outcrop.products.parts import Layer
 
 NAME = "confidence.tif"
+#: The largest value that is a percentage.
+PERCENT = 100
 #: Colour of what is unlike any unit: none that the percentages have.
 UNLIKE_COLOUR = "#00b3b3"
 #: Percentages and their colours, mixed between: magma (Smith and van der Walt 2015).
@@ -120,11 +123,9 @@ class PolygonMeans:
 
     def add(self, strip: Strip) -> None:
         """Take the next strip of the labels."""
-        values = self.read(strip.row, len(strip.ids))
-        ids = np.where(values <= 100, strip.ids, 0).ravel()
-        known = np.bincount(ids, minlength=strip.count + 1)[1:]
-        sums = np.bincount(ids, weights=values.ravel(), minlength=strip.count + 1)[1:]
-        self._parts.append(np.stack([sums, known]))
+        sums = np.zeros((2, strip.count + 1))
+        _add(self.read(strip.row, len(strip.ids)), strip.ids, sums)
+        self._parts.append(sums[:, 1:])
 
     def means(self, table: Table) -> NDArray[np.float64]:
         """Return the mean of each component, (components + 1,); NaN where nothing is known."""
@@ -135,3 +136,13 @@ class PolygonMeans:
             np.bincount(table.node[1:], weights=row, minlength=count) for row in by_number
         )
         return np.where(known > 0, sums / np.maximum(known, 1), np.nan)
+
+
+@njit(nogil=True, cache=True)
+def _add(values: Any, ids: Any, sums: Any) -> None:  # pragma: no cover - compiled
+    """Add percentages, and how many there are, to the (2, count) of their numbers."""
+    for y in range(ids.shape[0]):
+        for x in range(ids.shape[1]):
+            if values[y, x] <= PERCENT:
+                sums[0, ids[y, x]] += values[y, x]
+                sums[1, ids[y, x]] += 1

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from outcrop.components import STRIP, Builder, ReadRows, Strip, Table, strips
+from outcrop.components import Builder, ReadRows, Table, strips
 from outcrop.errors import OutputError
 from outcrop.grid import gis_transform
 from outcrop.products import confidence, sld, style
@@ -65,7 +66,7 @@ def components(
     shape: Sequence[int],
     row_areas: NDArray[np.float64],
     *,
-    rows: int = STRIP,
+    rows: int | None = None,
     also: PolygonMeans | None = None,
 ) -> Table:
     """Find the 4-connected areas of one label in a raster; arguments as `trace`.
@@ -86,7 +87,7 @@ def components(
 
 
 def trace(
-    read: ReadRows, shape: Sequence[int], table: Table, *, rows: int = STRIP
+    read: ReadRows, shape: Sequence[int], table: Table, *, rows: int | None = None
 ) -> Iterator[Polygons]:
     """Turn a label raster into polygons, each as soon as its last row has been read.
 
@@ -101,15 +102,15 @@ def trace(
         Rows and columns.
     table : Table
         The raster's `components`, found with the same ``rows``.
-    rows : int
+    rows : int, optional
         Rows of a strip; has no influence on the polygons but their order.
     """
     above = np.zeros(shape[1], np.int32)
     waiting = Corners.none()
     for index, strip in enumerate(strips(read, shape, rows)):
-        ids = _components(strip, table)
-        waiting = waiting + corners(above, ids, strip.row)
-        above = ids[-1]
+        _number(strip.ids, table.node, strip.offset)
+        waiting = waiting + corners(above, strip.ids, strip.row)
+        above = strip.ids[-1].copy()
         done = table.last[waiting.component] < index
         if done.any():
             yield _polygons(waiting[done], table)
@@ -119,11 +120,13 @@ def trace(
         yield _polygons(waiting, table)
 
 
-def _components(strip: Strip, table: Table) -> NDArray[np.int32]:
-    own = table.node[strip.offset : strip.offset + strip.count + 1].copy()
-    own[0] = 0
-    components: NDArray[np.int32] = own[strip.ids]
-    return components
+@njit(nogil=True, cache=True)
+def _number(ids: Any, node: Any, offset: Any) -> None:  # pragma: no cover - compiled
+    """Put components in the place of a strip's own numbers."""
+    for y in range(ids.shape[0]):
+        for x in range(ids.shape[1]):
+            if ids[y, x]:
+                ids[y, x] = node[ids[y, x] + offset]
 
 
 def _polygons(records: Corners, table: Table) -> Polygons:

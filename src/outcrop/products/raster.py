@@ -138,7 +138,10 @@ def row_reader(path: Path) -> Iterator[Callable[[int, int], NDArray[np.uint8]]]:
     import rasterio
     from rasterio.windows import Window as RasterWindow
 
-    with rasterio.open(path) as dataset:
+    with open_quietly(str(path)) as dataset:
+        rows = min(CACHE_BYTES, max(CACHE_BYTES // 8, 4 * 512 * dataset.width))
+    # GDAL's own measure is a share of the machine's memory, and would hold the whole raster.
+    with rasterio.Env(GDAL_CACHEMAX=rows), rasterio.open(path) as dataset:
         yield lambda row, height: dataset.read(
             1, window=RasterWindow(0, row, dataset.width, height)
         )

@@ -77,7 +77,9 @@ def corners(above: NDArray[np.int32], ids: NDArray[np.int32], row: int) -> Corne
     row : int
         The strip's first row.
     """
-    return Corners(*_corners(np.pad(np.vstack([above[None], ids]), ((0, 0), (1, 1))), row, _TURNS))
+    framed = np.zeros((len(ids) + 1, len(above) + 2), np.int32)
+    framed[0, 1:-1], framed[1:, 1:-1] = above, ids
+    return Corners(*_corners(framed, row, _TURNS))
 
 
 @njit(nogil=True, cache=True)

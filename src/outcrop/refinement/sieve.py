@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from outcrop.components import STRIP, Builder, Labels, ReadRows, Strip, Table, _find, _unite, strips
+from outcrop.components import Builder, Labels, ReadRows, Strip, Table, _find, _unite, strips
 
 #: ``write(row, labels)`` takes full-width rows, in their order.
 WriteRows = Callable[[int, Labels], None]
@@ -26,7 +26,7 @@ def sieve(
     row_areas: NDArray[np.float64],
     min_area: float,
     *,
-    rows: int = STRIP,
+    rows: int | None = None,
 ) -> int:
     """Remove the areas of one label that are smaller than ``min_area``.
 
@@ -50,7 +50,7 @@ def sieve(
         Area of one pixel of each row.
     min_area : float
         The smallest area that stays, in the same unit.
-    rows : int
+    rows : int, optional
         Rows of a strip.
 
     Returns
