@@ -170,8 +170,8 @@ def test_units_without_rows_are_left_out_with_a_warning(name, monkeypatch):
     cls = CLUSTERERS.load(name)
     train = cls._train
 
-    def train_with_a_duplicate(self, rows, n_units, seed):
-        train(self, rows, n_units - 1, seed)
+    def train_with_a_duplicate(self, rows, n_units, seed, sample):
+        train(self, rows, n_units - 1, seed, sample)
         for array in self._by_unit:
             value = getattr(self, array)
             setattr(self, array, np.concatenate([value[:1], value]))

@@ -78,7 +78,7 @@ def test_a_search_ends_at_likelier_units_that_agree_more():
     seen, agreed, likely = crowded(99), {}, {}
     for tries in (0, 200):
         fits = [
-            StudentMixture(10, starts=1, tries=tries, random_state=i).fit(crowded(i))
+            StudentMixture(10, n_init=1, tries=tries, random_state=i).fit(crowded(i))
             for i in range(4)
         ]
         units = [fit.predict(seen) for fit in fits]
@@ -119,9 +119,9 @@ def test_rows_that_are_often_the_same_are_fitted_all_the_same():
     assert fitted.n_units_ == 4
 
 
-@pytest.mark.parametrize("params", [{"starts": 0}, {"tries": -1}])
+@pytest.mark.parametrize("params", [{"n_init": 0}, {"tries": -1}])
 def test_out_of_range(params):
-    with pytest.raises(InputError, match=r"starts is .* tries"):
+    with pytest.raises(InputError, match=r"n_init is .* tries"):
         StudentMixture(2, **params).fit(crowded(0)[:50])
 
 

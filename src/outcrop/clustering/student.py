@@ -130,7 +130,7 @@ class StudentMixture(Clusterer):
         Degrees of freedom of the tails; the more, the closer to Gaussians.
     pooling : float, default 3
         Weight of the mean shape, in average units.
-    starts : int, default 2
+    n_init : int, default 2
         Starts from k-means, of which the search that ends at the mixture worth most is kept.
         While numbers of units are compared, each is the likelier of two instead: from k-means, and
         from the mixture of a unit fewer with its widest unit halved.
@@ -191,7 +191,7 @@ class StudentMixture(Clusterer):
         dependence: float = 10.0,
         freedom: float = 30.0,
         pooling: float = 3.0,
-        starts: int = 2,
+        n_init: int = 2,
         tries: int = 200,
         continuity: float = 4.0,
         max_iter: int = 300,
@@ -208,7 +208,7 @@ class StudentMixture(Clusterer):
         self.dependence = dependence
         self.freedom = freedom
         self.pooling = pooling
-        self.starts = starts
+        self.n_init = n_init
         self.tries = tries
         self.continuity = continuity
         self.max_iter = max_iter
@@ -226,16 +226,16 @@ class StudentMixture(Clusterer):
                 f"dependence {self.dependence!r} and continuity {self.continuity!r}; they must be "
                 "more than 0, and 0 or more"
             )
-        if self.starts < 1 or self.tries < 0:
+        if self.n_init < 1 or self.tries < 0:
             raise InputError(
-                f"starts is {self.starts!r} and tries {self.tries!r}; they must be 1 and 0 or more"
+                f"n_init is {self.n_init!r} and tries {self.tries!r}; they must be 1 and 0 or more"
             )
 
     def _train(self, rows: Rows, n_units: int, seed: int, sample: Subsample) -> None:
         self._check_own()
         rows = _some(rows, self.n_fit_rows, n_units, seed)
         if distinct_rows(sample.rows, n_units) < n_units:
-            labels = lloyd(rows, n_units, seed, n_init=self.starts).labels_
+            labels = lloyd(rows, n_units, seed, n_init=self.n_init).labels_
         else:
             labels = self._filled(rows, self._found(sample, n_units, seed)._seen(rows)[0], n_units)
         self._climb(rows, labels, n_units)
@@ -250,13 +250,13 @@ class StudentMixture(Clusterer):
 
     def _found(self, sample: Subsample, n_units: int, seed: int) -> Self:
         """Return the mixture of the subsample that is worth most of those searches end at."""
-        seeds = np.random.default_rng(seed).integers(2**31 - 1, size=self.starts)
+        seeds = np.random.default_rng(seed).integers(2**31 - 1, size=self.n_init)
 
         def ended(start: int) -> tuple[float, Self]:
             labels = lloyd(sample.rows, n_units, int(seeds[start]), n_init=1).labels_
             return self._searched(sample, clone(self)._climb(sample.rows, labels, n_units))
 
-        ends: list[tuple[float, Self]] = list(side_by_side(ended, range(self.starts)))
+        ends: list[tuple[float, Self]] = list(side_by_side(ended, range(self.n_init)))
         return max(ends, key=lambda end: end[0])[1]
 
     def _searched(self, sample: Subsample, mixture: Self) -> tuple[float, Self]:
