@@ -32,7 +32,7 @@ from outcrop.estimator import in_batches
 from outcrop.rowwise import times
 
 Doubles = NDArray[np.float64]
-#: Exchanges that are tried side by side, and how many such in vain end a search.
+#: Exchanges of which the best is taken, and how many such lots in vain end a search.
 TRIED, IN_VAIN = 8, 3
 
 
@@ -278,7 +278,9 @@ class StudentMixture(Clusterer):
         return best
 
     def _exchanges(self, rows: Rows) -> Iterator[NDArray[np.int32]]:
-        return exchanges(rows, self._seen(rows)[0], self._shares(rows), self.factors_)
+        joint, units = self._densities(rows)
+        shares = np.exp(joint - joint.max(axis=0))
+        return exchanges(rows, units, (shares / shares.sum(axis=0)).T, self.factors_)
 
     def _worth(self, sample: Subsample) -> float:
         """Return likelihood and what continuity adds, in nats a row; least with an empty unit."""
@@ -290,12 +292,6 @@ class StudentMixture(Clusterer):
             there = self._seen(pairs.others)[0]
             worth += self.continuity * shared_information(units[pairs.own], there)
         return worth
-
-    def _shares(self, rows: Rows) -> Rows:
-        """Return what part of each row each unit has, (n, units)."""
-        joint, _ = self._densities(rows)
-        shares = np.exp(joint - joint.max(axis=0))
-        return np.asarray((shares / shares.sum(axis=0)).T)
 
     def _climb(self, rows: Rows, labels: NDArray[Any], n_units: int) -> Self:
         """Fit by expectation-maximisation from the units of rows."""

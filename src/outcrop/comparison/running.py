@@ -25,8 +25,8 @@ FIT = {"none": 0.0, "pca": 0.2, "mnf": 0.5, "autoencoder": 30.0, "stacked": 130.
 #: And of networks by their design.
 DESIGNS = {"nagar2024": 30.0}
 CLUSTER = {"kmeans": 5.0, "mixture": 40.0, "student": 3.0}
-#: Seconds of such a fit that hardly depend on the rows: the robust mixture starts from many others,
-#: each fitted on some thousands.
+#: Seconds of such a fit that hardly depend on the rows: the robust mixture is sought on some
+#: thousands.
 ONCE = {"student": 3.7}
 #: Seconds that choosing the number takes on a subsample, whatever the size of the scene.
 AUTO = 3.5
