@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import rasterio
 from rasterio.windows import Window
 
 from benchmarks.measuring import Run, Settings, best, table, timed
-from benchmarks.simulated import Scene, sized
+from benchmarks.simulated import Scene, pass_alone, sized
 
 WHOLE_TILE = 10980**2 / 1e6
 #: Side of what a thread reads at once, as large as Outcrop's blocks.
@@ -26,12 +25,12 @@ def main(settings: Settings) -> None:
     made = sized(settings, settings.size(WHOLE_TILE))
     model, out = settings.out("floor-model"), settings.out("floor")
     _fit(made, model, settings.units)
-    _apply(made, model, out)
+    pass_alone(made, model, out)
     with rasterio.open(out / "units.tif") as dataset:
         units = dataset.read(1)
     found = best(
         {
-            "apply pass": lambda: timed(lambda: _apply(made, model, out)),
+            "apply pass": lambda: timed(lambda: pass_alone(made, model, out)),
             "floor": lambda: timed(lambda: _floor(made, units, out / "floor.tif")),
         },
         settings.rounds,
@@ -57,18 +56,6 @@ def _fit(scene: Scene, model_folder: Path, units: str) -> None:
     number = units if units == "auto" else int(units)
     recipe = replace(recipe, clusterer=with_step(recipe.clusterer, n_units=number))
     fit_scenes([str(scene.path)], recipe, model_folder, overwrite=True)
-
-
-def _apply(scene: Scene, model_folder: Path, out: Path) -> None:
-    """Write units.tif by a fitted model, as `outcrop map` does."""
-    from outcrop.applying import apply_model
-    from outcrop.model import Model
-    from outcrop.pipeline import open_scenes
-
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    model = Model.load(model_folder)
-    apply_model(model, open_scenes([str(scene.path)], model.recipe), out)
 
 
 def _floor(scene: Scene, units: np.ndarray, path: Path) -> None:

@@ -75,6 +75,18 @@ def sized(settings: Settings, megapixels: float) -> Scene:
     return _opened(folder)
 
 
+def pass_alone(scene: Scene, model_folder: Path, out: Path) -> None:
+    """Write units.tif by a fitted model, as `outcrop map` does."""
+    from outcrop.applying import apply_model
+    from outcrop.model import Model
+    from outcrop.pipeline import open_scenes
+
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    model = Model.load(model_folder)
+    apply_model(model, open_scenes([str(scene.path)], model.recipe), out)
+
+
 def _opened(folder: Path) -> Scene:
     with rasterio.open(folder / "scene.tif") as dataset:
         return Scene(folder / "scene.tif", folder / "truth.tif", dataset.shape)

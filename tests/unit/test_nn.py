@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from outcrop.engine import limited_threads
 from outcrop.errors import InputError
 from outcrop.nn import greedy, small
 from outcrop.nn.initial import glorot
 from outcrop.nn.models import Layer, flatten
 from outcrop.nn.train import Training, resolve_device, train
 from outcrop.reduction.dense import Dense, autoencoder
-from outcrop.reduction.stacked import NAGAR2024
+from outcrop.reduction.stacked import NAGAR2024, StackedAutoencoder
 
 TORCH = {
     "linear": lambda z: z,
@@ -287,6 +288,23 @@ def test_greedy_trains_layer_by_layer_and_then_the_whole(monkeypatch):
         ),
     ]  # fmt: skip
     assert len(weights) == 7 * 5 + 6 * 4 + 5 * 2
+
+
+def codes_of(device="cpu", threads=1):
+    rows = some_rows(8000) * np.array([3, 2, 1, 1, 0.5, 0.5], np.float32)
+    reducer = StackedAutoencoder(
+        layers=(64,), n_components=2, epochs=10, batch_size=4000, device=device, random_state=0
+    )
+    with limited_threads(threads):
+        return reducer.fit_transform(rows)
+
+
+@pytest.mark.parametrize(("device", "threads"), [("cpu", 2), ("cuda", 1)])
+def test_another_device_or_number_of_threads_trains_to_the_same_codes(device, threads):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no GPU here")
+    # In float32 these few steps part them by 1e-6 already.
+    np.testing.assert_allclose(codes_of(device, threads), codes_of(), rtol=0, atol=2e-7)
 
 
 def test_device_that_is_not_there(monkeypatch):

@@ -37,7 +37,7 @@ def train_encoder(
     Each layer is first the middle of an autoencoder of its own, which restores the code of
     the layers below from a corrupted copy; then all encoders and, mirrored, all decoders are
     trained together on clean rows, as Hinton & Salakhutdinov (2006) do. Code and output are
-    linear, all other layers have the activation.
+    linear, all other layers have the activation. Computed in float64, but for MPS.
 
     Parameters
     ----------
@@ -70,11 +70,15 @@ def train_encoder(
         See `train.train`; stages are ``"layer 1"``, ... and ``"whole"``.
     """
     where = resolve_device(device)
+    # Steps amplify what a device or a number of threads rounds otherwise: in float32 another map
+    # comes out, in float64 the same. MPS has float32 alone.
+    real = torch.float32 if where.type == "mps" else torch.float64
     order = torch.Generator().manual_seed(int(rng.integers(2**63)))
-    draws = torch.Generator(where).manual_seed(int(rng.integers(2**63)))
+    # On the CPU wherever the rows are: each device would draw its own corruption.
+    draws = torch.Generator().manual_seed(int(rng.integers(2**63)))
     how = Training(batch_size, largest_batch, learning_rate, patience)
     held = rng.permutation(len(rows)) < int(held_out * len(rows))
-    seen, judged = (torch.tensor(rows[mask], device=where) for mask in (~held, held))
+    seen, judged = (torch.tensor(rows[mask], device=where, dtype=real) for mask in (~held, held))
 
     encoder: list[Layer] = []
     decoder: list[Layer] = []
@@ -82,8 +86,8 @@ def train_encoder(
     below, below_judged = seen, judged
     for depth, (n_in, n_out) in enumerate(pairwise(widths)):
         is_code = depth == len(widths) - 2
-        up = Layer(n_in, n_out, "linear" if is_code else activation, rng).to(where)
-        down = Layer(n_out, n_in, activation if depth else "linear", rng).to(where)
+        up = Layer(n_in, n_out, "linear" if is_code else activation, rng).to(where, real)
+        down = Layer(n_out, n_in, activation if depth else "linear", rng).to(where, real)
         corrupt = _corruption(noise * float(below.std(correction=0)), masking, draws)
         history += train(
             torch.nn.Sequential(up, down), below, below_judged, corrupt, order, how,
@@ -104,13 +108,11 @@ def _corruption(deviation: float, masking: float, draws: torch.Generator) -> Cor
 
     def corrupt(batch: torch.Tensor) -> torch.Tensor:
         if deviation:
-            batch = batch + deviation * torch.randn(
-                batch.shape, generator=draws, device=batch.device
-            )
+            drawn = torch.randn(batch.shape, generator=draws)
+            batch = batch + deviation * drawn.to(batch)
         if masking:
-            batch = batch * (
-                torch.rand(batch.shape, generator=draws, device=batch.device) >= masking
-            )
+            left = torch.rand(batch.shape, generator=draws) >= masking
+            batch = batch * left.to(batch)
         return batch
 
     return corrupt
