@@ -18,9 +18,9 @@ from outcrop.clustering.mixture import Mixture
 from outcrop.clustering.selection import (
     Candidate,
     Subsample,
-    continuity,
     distinct_rows,
     elbow,
+    shared_information,
     silhouette,
 )
 from outcrop.clustering.student import StudentMixture
@@ -132,16 +132,16 @@ def test_select_falls_back_on_the_best_silhouette():
     assert found["rule"] == "best silhouette, as kneedle found no elbow"
 
 
-def test_continuity_is_the_part_of_the_information_that_goes_on():
+def test_shared_information_is_what_goes_on():
     rng = np.random.default_rng(0)
     units = rng.integers(4, size=20_000)
-    assert continuity(units, units) == pytest.approx(1, abs=1e-3)
+    assert shared_information(units, units) == pytest.approx(np.log(4), abs=1e-3)
     # By chance as much as is taken off for it.
-    assert continuity(units, rng.integers(4, size=20_000)) == pytest.approx(0, abs=2e-4)
-    assert continuity(0 * units, 0 * units) == 0
-    # Every unit halved at random: what goes on is the same, what there is to tell is more.
+    assert shared_information(units, rng.integers(4, size=20_000)) == pytest.approx(0, abs=2e-4)
+    assert shared_information(0 * units, 0 * units) == 0
+    # Every unit halved at random: what goes on is the same.
     halves = 2 * units + rng.integers(2, size=(2, 20_000))
-    assert continuity(*halves) == pytest.approx(np.log(4) / np.log(8), abs=1e-2)
+    assert shared_information(*halves) == pytest.approx(np.log(4), abs=2e-3)
 
 
 def test_pairs_lie_some_way_apart_in_one_scene():
@@ -155,6 +155,15 @@ def test_pairs_lie_some_way_apart_in_one_scene():
     assert apart.min() >= selection.FAR / 2  # at the edge
     assert apart.max() <= selection.FAR + 1
     assert np.median(apart) == pytest.approx(selection.FAR, abs=1)
+
+
+def test_halves_have_the_pairs_of_their_own_rows():
+    places = np.indices((1, 80, 90)).reshape(3, -1).T
+    sample = Subsample(places.astype(np.float32), 3000, np.random.default_rng(0), places)
+    found = [np.hstack([half.rows[half.pairs.own], half.pairs.others]) for half in sample.halves()]
+    whole = np.hstack([sample.rows[sample.pairs.own], sample.pairs.others])
+    np.testing.assert_array_equal(np.unique(np.vstack(found), axis=0), np.unique(whole, axis=0))
+    assert sum(map(len, found)) == len(whole)
 
 
 def test_no_pairs_without_places_or_where_they_are_few_or_near():
@@ -177,8 +186,9 @@ def test_select_takes_units_that_go_on_over_textures():
     labels = np.arange(60, dtype=np.int32)
 
     def cluster(k):
-        goes_on = 0.5 - 0.1 * abs(k - 4)
-        return Candidate(labels % k, 100 / k, None, 0.1 * k, 0.5, goes_on)
+        told = 0.3 * min(k, 4) + selection.LEAST_TOLD / 2 * k
+        net = 0.4 * selection.CONTINUITY * selection.LEAST_TOLD * k
+        return Candidate(labels % k, 100 / k, None, net, 0.5, told)
 
     found = selection.select(sample, range(2, 21), (cluster(k) for k in range(2, 21)))
     assert found["chosen"] == 4

@@ -147,7 +147,19 @@ def test_the_curve_of_likelihood_does_not_fall():
 def test_halves_are_strips_of_nearly_equal_size(n):
     rows = np.arange(2 * n, dtype=np.float32).reshape(n, 2)
     sample = Subsample(rows, n, np.random.default_rng(0))
-    first, second = sample.halves()
+    first, second = (half.rows for half in sample.halves())
     assert len(first) + len(second) == n
     assert min(len(first), len(second)) >= 0.4 * n
     assert np.count_nonzero(np.diff(sample.first)) == min(n, STRIPS) - 1
+
+
+def test_textures_are_no_units_where_places_are_known():
+    # Three rocks, each of two kinds of pixels that lie about at random.
+    rng = np.random.default_rng(0)
+    places = np.indices((1, 90, 90)).reshape(3, -1).T
+    kinds = np.stack([4 * (places[:, 2] // 30), rng.choice([-1.2, 1.2], len(places))], axis=1)
+    rows = (kinds + 0.6 * rng.normal(size=kinds.shape)).astype(np.float32)
+    mixture = StudentMixture(max_units=8, tries=0, random_state=0)
+    with limited_threads():
+        assert mixture.fit(rows).n_units_ == 6
+        assert mixture.fit(rows, places=places).n_units_ == 3

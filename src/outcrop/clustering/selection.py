@@ -20,7 +20,6 @@ from sklearn.metrics import (
 )
 
 from outcrop.errors import InputError
-from outcrop.information import entropy
 
 MIN_UNITS, MAX_UNITS = 2, 254
 #: Rows for the silhouette, whose time and memory grow with the square of their number.
@@ -44,8 +43,10 @@ NARROW = 4 * FAR
 ROWS_A_PAIR = 3
 #: Fewer pairs than this tell nothing.
 LEAST_PAIRS = 500
-#: Nats that a continuity of one is worth beside the net likelihood.
-CONTINUITY = 20.0
+#: What a nat that units tell of the ground some way off is worth beside a nat of likelihood.
+CONTINUITY = 10.0
+#: Nats of it that a unit more must add.
+LEAST_TOLD = 0.01
 
 Rows = NDArray[np.float32]
 
@@ -57,6 +58,13 @@ class Pairs(NamedTuple):
     others: Rows
 
 
+class Part(NamedTuple):
+    """Some rows of a subsample, and the pairs whose own rows they are."""
+
+    rows: Rows
+    pairs: Pairs | None
+
+
 class Candidate(NamedTuple):
     """A clustering of the rows that the numbers of units are compared on.
 
@@ -64,8 +72,8 @@ class Candidate(NamedTuple):
     the Bayesian information criterion of a mixture. ``net_likelihood`` is what a mixture fitted
     on one half of the rows makes of the other, the mean log density of both ways, less the price
     of its units; ``stability`` the adjusted Rand index between what the two halves' mixtures make
-    of all rows; ``continuity`` how much units tell of the ground some way off (see
-    `continuity`). None where a clusterer has no such thing.
+    of all rows; ``continuity`` what units tell of the ground some way off, in nats (see
+    `shared_information`). None where a clusterer has no such thing.
     """
 
     labels: NDArray[np.int32]
@@ -134,8 +142,9 @@ class Subsample:
         rng: np.random.Generator,
         places: NDArray[np.int64] | None = None,
     ) -> None:
-        chosen = _choose(len(rows), n_rows, rng)
-        self.rows = rows[chosen]
+        #: Which of the rows given they are, (n,).
+        self.chosen = _choose(len(rows), n_rows, rng)
+        self.rows = rows[self.chosen]
         #: Of how many rows they were taken.
         self.n_all = len(rows)
         n = len(self.rows)
@@ -145,15 +154,23 @@ class Subsample:
         some = self.rows[self._some]
         self._distances: Rows = np.asarray(pairwise_distances(some), np.float32)
         #: Pairs of pixels about `FAR` apart; None where places are unknown, or pairs too few.
-        self.pairs = None if places is None else _paired(rows, chosen, places, rng)
+        self.pairs = None if places is None else _paired(rows, self.chosen, places, rng)
 
-    def halves(self) -> tuple[Rows, Rows]:
-        """Return every second of `STRIPS` runs of rows, and the others.
+    def halves(self) -> tuple[Part, Part]:
+        """Return every second of `STRIPS` runs of rows, and the others, with their pairs.
 
         Rows come in the order of the image, so that these are strips of it. Were every second
         row in the other half, each would have its own neighbours there, and know them by heart.
         """
-        return self.rows[self.first], self.rows[~self.first]
+        return self._part(self.first), self._part(~self.first)
+
+    def _part(self, inside: NDArray[np.bool_]) -> Part:
+        pairs = self.pairs
+        if pairs is not None:
+            kept = inside[pairs.own]
+            own = (np.cumsum(inside) - 1)[pairs.own[kept]]
+            pairs = Pairs(own, pairs.others[kept])
+        return Part(self.rows[inside], pairs)
 
     def score(self, candidate: Candidate) -> dict[str, float | None]:
         """Return the scores of a clustering of the rows, None where one is not defined."""
@@ -194,7 +211,8 @@ def _paired(
 def shared_information(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:
     """Return what a pixel's unit tells of that of a pixel some way off, in nats.
 
-    Their mutual information, less what so few pairs show by chance (Roulston 1999).
+    Their mutual information, less what so few pairs show by chance (Roulston 1999). A unit that is
+    a body of rock goes on where it is; a texture, or noise, begins anew, and tells nothing.
 
     Parameters
     ----------
@@ -208,21 +226,6 @@ def shared_information(here: NDArray[np.int32], there: NDArray[np.int32]) -> flo
     """
     by_chance = (len(np.unique(here)) - 1) * (len(np.unique(there)) - 1) / (2 * len(here))
     return float(mutual_info_score(here, there)) - by_chance
-
-
-def continuity(here: NDArray[np.int32], there: NDArray[np.int32]) -> float:
-    """Return what part of the information in a pixel's unit that of a pixel some way off holds.
-
-    `shared_information` over entropy. A unit that is a body of rock goes on where it is; a
-    texture, or noise, begins anew.
-
-    Parameters
-    ----------
-    here, there : ndarray of int, shape (n,)
-        Units of both pixels of each pair.
-    """
-    total = entropy(np.bincount(here))
-    return shared_information(here, there) / total if total else 0.0
 
 
 def silhouette(distances: Rows, labels: NDArray[np.int32]) -> float | None:
@@ -273,9 +276,10 @@ def select(
     """Choose a number of units.
 
     Where the candidates have one, it is the number with the best net likelihood, or the best sum
-    of that and `CONTINUITY` times the continuity where places are known; no more numbers are
-    looked at once `PATIENCE` of them in a row were no better. Without, it is the elbow of the
-    inertia by kneedle; where that curve has none, the best silhouette.
+    of that and what units tell of the ground some way off where places are known (see
+    `deciding`); no more numbers are looked at once `PATIENCE` of them in a row were no better.
+    Without, it is the elbow of the inertia by kneedle; where that curve has none, the best
+    silhouette.
 
     Parameters
     ----------
@@ -293,11 +297,11 @@ def select(
         ``k`` (the candidates), a list for each of `SCORES` (None for what the clusterer has
         not), ``score`` (what is highest at the number chosen, or None), ``chosen`` and ``rule``.
     """
-    scored = _until_worse(sample, candidates)
+    scored = _until_worse(sample, numbers, candidates)
     numbers = numbers[: len(scored)]
     curves = _curves(numbers, scored)
     if curves["net_likelihood"] is not None:
-        net = deciding(scored)
+        net = deciding(numbers, scored)
         rule = "held-out likelihood, less the price of a unit"
         if curves["continuity"] is not None:
             rule += f", and what units tell of the ground some {FAR} pixels off"
@@ -311,13 +315,19 @@ def select(
     return {**curves, "chosen": chosen, "rule": rule}
 
 
-def deciding(scored: Sequence[Mapping[str, float | None]]) -> NDArray[np.float64]:
-    """Return what is highest at the best number, -inf where it is not known."""
+def deciding(
+    numbers: Sequence[int], scored: Sequence[Mapping[str, float | None]]
+) -> NDArray[np.float64]:
+    """Return what is highest at the best number, -inf where it is not known.
+
+    The net likelihood and, where places are known, `CONTINUITY` times what units tell of the
+    ground some way off, less `LEAST_TOLD` a unit.
+    """
     net = _known(scored, "net_likelihood", -np.inf)
-    goes_on = _known(scored, "continuity", 0.0)
-    smooth = goes_on.copy()  # a start that was unlucky shows in it more than in the likelihood
-    smooth[1:-1] = (goes_on[:-2] + 2 * goes_on[1:-1] + goes_on[2:]) / 4
-    return np.asarray(net + CONTINUITY * smooth)
+    if all(score["continuity"] is None for score in scored):
+        return net
+    told = _known(scored, "continuity", 0.0) - LEAST_TOLD * np.asarray(numbers[: len(scored)])
+    return np.asarray(net + CONTINUITY * told)
 
 
 def _known(
@@ -328,7 +338,7 @@ def _known(
 
 
 def _until_worse(
-    sample: Subsample, candidates: Generator[Candidate, None, None]
+    sample: Subsample, numbers: Sequence[int], candidates: Generator[Candidate, None, None]
 ) -> list[dict[str, float | None]]:
     """Score each number, until what is sought has gone down for long."""
     scored: list[dict[str, float | None]] = []
@@ -337,7 +347,7 @@ def _until_worse(
         warnings.simplefilter("ignore", ConvergenceWarning)
         for candidate in candidates:
             scored.append(sample.score(candidate))
-            net = deciding(scored)
+            net = deciding(numbers, scored)
             if np.isfinite(net).any() and len(net) - 1 - int(np.argmax(net)) >= PATIENCE:
                 break
     return scored

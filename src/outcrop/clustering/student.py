@@ -21,8 +21,9 @@ from outcrop.clustering.exchange import exchanges, halves
 from outcrop.clustering.kmeans import inertia, lloyd, nearest
 from outcrop.clustering.selection import (
     Candidate,
+    Pairs,
+    Part,
     Subsample,
-    continuity,
     distinct_rows,
     shared_information,
 )
@@ -34,6 +35,8 @@ from outcrop.rowwise import times
 Doubles = NDArray[np.float64]
 #: Exchanges of which the best is taken, and how many such lots in vain end a search.
 TRIED, IN_VAIN = 8, 3
+#: Units that are halved, each by itself, to start a mixture of one unit more.
+HALVED = 3
 
 
 class _Sums(NamedTuple):
@@ -86,14 +89,6 @@ def _free(d: int) -> int:
     return 1 + d + d * (d + 1) // 2
 
 
-def _going_on(sample: Subsample, fitted: list[tuple[Any, NDArray[np.int32]]]) -> float | None:
-    """Return the mean continuity of mixtures that come with the units of the sample's rows."""
-    if (pairs := sample.pairs) is None:
-        return None
-    found = [continuity(units[pairs.own], one._seen(pairs.others)[0]) for one, units in fitted]
-    return sum(found) / len(found)
-
-
 class StudentMixture(Clusterer):
     """A mixture of multivariate t distributions whose shapes are drawn towards their mean.
 
@@ -117,7 +112,7 @@ class StudentMixture(Clusterer):
         density of a row, both ways), less the price of its units: cross-validated likelihood
         (Smyth 2000) with a price, since on pixels, which resemble their neighbours and are never
         quite what a mixture says, likelihood alone goes on rising. Where the rows' places are
-        known, what units tell of the ground some way off counts too (`selection.continuity`).
+        known, what units tell of the ground some way off counts too (`selection.deciding`).
     min_units, max_units : int, default 2, 20
         The range that "auto" looks at.
     price : float, default 0.01
@@ -132,8 +127,8 @@ class StudentMixture(Clusterer):
         Weight of the mean shape, in average units.
     n_init : int, default 2
         Starts from k-means, of which the search that ends at the mixture worth most is kept.
-        While numbers of units are compared, each is the likelier of two instead: from k-means, and
-        from the mixture of a unit fewer with its widest unit halved.
+        While numbers of units are compared, each has the mixture that is worth most of four
+        instead: from k-means, and from that of a unit fewer with one of its three widest halved.
     tries : int, default 200
         Exchanges that are tried from each start at most; at 0 the climb from k-means is the end.
     continuity : float, default 4
@@ -245,7 +240,7 @@ class StudentMixture(Clusterer):
         found, labels = np.unique(labels, return_inverse=True)
         for fewer in range(len(found), n_units):
             other: Self = clone(self)
-            labels = other._climb(rows, labels, fewer)._halved(rows)
+            labels = other._climb(rows, labels, fewer)._halvings(rows, 1)[0]
         return labels
 
     def _found(self, sample: Subsample, n_units: int, seed: int) -> Self:
@@ -282,16 +277,19 @@ class StudentMixture(Clusterer):
         shares = np.exp(joint - joint.max(axis=0))
         return exchanges(rows, units, (shares / shares.sum(axis=0)).T, self.factors_)
 
-    def _worth(self, sample: Subsample) -> float:
+    def _worth(self, sample: Subsample | Part) -> float:
         """Return likelihood and what continuity adds, in nats a row; least with an empty unit."""
         units, densities = self._seen(sample.rows)
         if len(np.unique(units)) < len(self.means_):
             return -np.inf
         worth = float(densities.mean())
-        if (pairs := sample.pairs) is not None:
-            there = self._seen(pairs.others)[0]
-            worth += self.continuity * shared_information(units[pairs.own], there)
+        if sample.pairs is not None:
+            worth += self.continuity * self._told(sample.pairs, units)
         return worth
+
+    def _told(self, pairs: Pairs, units: NDArray[np.int32]) -> float:
+        """Return what the units of a sample's rows tell of the ground some way off."""
+        return shared_information(units[pairs.own], self._seen(pairs.others)[0])
 
     def _climb(self, rows: Rows, labels: NDArray[Any], n_units: int) -> Self:
         """Fit by expectation-maximisation from the units of rows."""
@@ -408,7 +406,7 @@ class StudentMixture(Clusterer):
         return np.asarray(level + np.log(np.diagonal(self.factors_, axis1=1, axis2=2)).sum(axis=1))
 
     def _most(self, sample: Subsample) -> int:
-        return min(distinct_rows(half, self.max_units) for half in sample.halves())
+        return min(distinct_rows(half.rows, self.max_units) for half in sample.halves())
 
     def _candidates(
         self, sample: Subsample, seeds: dict[int, int]
@@ -416,7 +414,7 @@ class StudentMixture(Clusterer):
         """Yield the candidate of each number, which grows out of that of the number before."""
         self._check_own()
         halves = sample.halves()
-        enough = min(distinct_rows(half, max(seeds)) for half in halves)
+        enough = min(distinct_rows(half.rows, max(seeds)) for half in halves)
         pair: list[Self | None] = [None, None]
 
         def grown(half: int, n_units: int) -> Any:
@@ -430,31 +428,37 @@ class StudentMixture(Clusterer):
             pair = [one, other]
             yield self._held_out(sample, one, other)
 
-    def _grown(self, rows: Rows, n_units: int, seed: int, fewer: Self | None) -> Self:
-        """Return the likelier of two mixtures: from k-means, and from one of a unit fewer."""
-        starts = [lloyd(rows, n_units, seed, n_init=1).labels_]
+    def _grown(self, half: Part, n_units: int, seed: int, fewer: Self | None) -> Self:
+        """Return the mixture worth most of those from k-means and from one of a unit fewer."""
+        starts = [lloyd(half.rows, n_units, seed, n_init=1).labels_]
         if fewer is not None:
-            starts.append(fewer._halved(rows))
-        climbed: list[Self] = [clone(self)._climb(rows, start, n_units) for start in starts]
-        return max(climbed, key=lambda one: float(one._seen(rows)[1].mean()))
+            starts += fewer._halvings(half.rows, HALVED)
+        climbed: list[Self] = [clone(self)._climb(half.rows, start, n_units) for start in starts]
+        return max(climbed, key=lambda one: one._worth(half))
 
-    def _halved(self, rows: Rows) -> NDArray[np.int32]:
-        """Return the units of rows once the one that is widest for its shape is halved."""
+    def _halvings(self, rows: Rows, most: int) -> list[NDArray[np.int32]]:
+        """Return units of rows with one of the widest for their shape halved, each in its turn."""
         units, _ = self._seen(rows)
-        units[halves(rows, units, self.factors_)[0].rows] = len(self.means_)
-        return units
+        halved = []
+        for half in halves(rows, units, self.factors_)[:most]:
+            halved.append(units.copy())
+            halved[-1][half.rows] = len(self.means_)
+        return halved
 
     def _held_out(self, sample: Subsample, one: Self, other: Self) -> Candidate:
         labels, densities = one._seen(sample.rows)
         others, other_densities = other._seen(sample.rows)
         # Each half as the mixture of the other sees it.
         seen = densities[~sample.first].mean() + other_densities[sample.first].mean()
+        told = None
+        if (pairs := sample.pairs) is not None:
+            told = (one._told(pairs, labels) + other._told(pairs, others)) / 2
         return Candidate(
             labels,
             one._inertia(sample.rows),
             one._information(densities),
             net_likelihood=float(seen) / 2 - one._priced(sample.n_all),
-            continuity=_going_on(sample, [(one, labels), (other, others)]),
+            continuity=told,
             stability=adjusted_rand_score(labels, others),
         )
 

@@ -148,7 +148,7 @@ def _number_ends(plot: Plot, ends: list[tuple[int, float]]) -> None:
 _SCORES = (
     ("score", "What decides: likelihood and continuity", "highest is taken"),
     ("net_likelihood", "Held-out likelihood, net", "higher is better"),
-    ("continuity", f"Continuity, {FAR} pixels off", "higher is better"),
+    ("continuity", f"Told of the ground {FAR} pixels off, nats", "rises while units go on"),
     ("stability", "Stability (ARI of halves)", "higher is better"),
     ("inertia", "Sum of squared distances", "look for the bend"),
     ("silhouette", "Silhouette", "higher is better"),
