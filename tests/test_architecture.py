@@ -13,7 +13,7 @@ ROOT = Path(outcrop.__file__).parent
 
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
-    {"errors"},
+    {"errors", "interrupts"},
     {"registry", "recipes", "timespan", "envi", "gcps", "scene_names", "information", "durable"},
     {"reasons", "remote"},
     {"rowwise", "scratch", "simd", "tiles", "grid"},
