@@ -15,8 +15,8 @@ from outcrop.source import Source, leaves, read_reasons, replaced
 COVERS = tuple(r for r in REASONS if r.code in (SNOW, WATER))
 #: Tiles that are looked at, at most; which ones is fixed.
 TILES = 16
-#: Part of the pixels from which on the user is told.
-MATTERS = 0.05
+#: Part of the pixels from which on the user is told, and from which on there is little to map.
+MATTERS, MOST = 0.05, 0.95
 
 
 def cover_shares(source: Source) -> dict[str, float]:
@@ -35,10 +35,7 @@ def cover_shares(source: Source) -> dict[str, float]:
     telling = replaced(source, _telling)
     if telling is source:
         return {}
-    masked = {
-        code for leaf in leaves(source) if hasattr(leaf, "masks") for code in leaf.masks.codes
-    }
-    covers = [r for r in COVERS if r.code not in masked]
+    covers = [r for r in COVERS if r.name not in _masked(source)]
     blocks = cut(source.grid.shape, TILE)
     chosen = np.random.default_rng(0xC0FE).permutation(len(blocks))[:TILES]
     counts = np.zeros(256, np.int64)
@@ -50,12 +47,21 @@ def cover_shares(source: Source) -> dict[str, float]:
 
 def cover_notes(source: Source) -> list[str]:
     """Say how much of what is mapped is snow or water, and how to leave it out."""
-    return [
-        f"{share:.0%} of the pixels to map are {name} by the product's quality layer, and become "
-        f"units as rocks do; to leave them out, add {name} to --mask (see docs/products.md, Masks)"
-        for name, share in cover_shares(source).items()
-        if share >= MATTERS
-    ]
+    found = {name: share for name, share in cover_shares(source).items() if share >= MATTERS}
+    if not found:
+        return []
+    said = " and ".join(f"{share:.0%} {name}" for name, share in found.items())
+    if sum(found.values()) > MOST:
+        way = "hardly any ground is left"
+    else:
+        way = "they are left out by --mask " + ",".join((*_masked(source), *found))
+    return [f"of the pixels to map the product calls {said}, which become units as rocks do; {way}"]
+
+
+def _masked(source: Source) -> tuple[str, ...]:
+    """Return the names of what is masked, by the first product's switches."""
+    found = (leaf.masks.names for leaf in leaves(source) if isinstance(leaf, QualitySource))
+    return next(found, ())
 
 
 def _telling(source: Source) -> Source:
