@@ -13,8 +13,18 @@ ROOT = Path(outcrop.__file__).parent
 
 # Each line may import from the lines above it (and, within a line, nothing of its neighbours).
 LAYERS = [
-    {"errors"},
-    {"registry", "recipes", "timespan", "envi", "gcps", "scene_names", "information", "durable"},
+    {"errors", "interrupts"},
+    {
+        "parameters",
+        "registry",
+        "recipes",
+        "timespan",
+        "envi",
+        "gcps",
+        "scene_names",
+        "information",
+        "durable",
+    },
     {"reasons", "remote"},
     {"rowwise", "scratch", "simd", "tiles", "grid"},
     {
@@ -33,7 +43,7 @@ LAYERS = [
     },
     {"resample", "warp", "align", "geomedian", "bareness", "composite", "stack"},
     {"cube", "engine", "spectra"},
-    {"dates", "haze"},
+    {"cover", "dates", "haze"},
     {"sample", "describing", "cluster"},
     {"radiometry"},
     {"opening"},

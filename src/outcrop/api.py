@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from outcrop.config import Input, Recipe, load_recipe, with_step
 from outcrop.errors import ARGUMENTS
+from outcrop.interrupts import careful_interrupts
 from outcrop.reasons import DEFAULT, NDVI, check_mask
 from outcrop.recipe_checks import check_recipe as _check
 from outcrop.source import Source
@@ -183,7 +184,8 @@ def map_units(
         run=dataclasses.replace(settings.run, **run),
     )
     _check(settings)
-    return map_scenes(as_source(cube), settings, out, overwrite=overwrite)
+    with careful_interrupts():
+        return map_scenes(as_source(cube), settings, out, overwrite=overwrite)
 
 
 def apply_units(
@@ -225,7 +227,8 @@ def apply_units(
 
     folder = fitted.folder if isinstance(fitted, Result) else Path(fitted)
     path = str(Path(library).absolute()) if library is not None else None
-    return apply_to_scenes(folder, as_source(cube), out, library=path, overwrite=overwrite)
+    with careful_interrupts():
+        return apply_to_scenes(folder, as_source(cube), out, library=path, overwrite=overwrite)
 
 
 def open_result(folder: str | Path) -> Result:

@@ -334,10 +334,14 @@ def serve(
         if browser:
             typer.launch(url)
 
-    serve(
-        runs, host=host, port=port, allowed=allow_host or (), basemap=basemap, library=library,
-        imagery=imagery, waiting=waiting, ready=ready,
-    )  # fmt: skip
+    try:
+        serve(
+            runs, host=host, port=port, allowed=allow_host or (), basemap=basemap, library=library,
+            imagery=imagery, waiting=waiting, ready=ready,
+        )  # fmt: skip
+    except KeyboardInterrupt as stop:  # its usual end
+        stop.add_note("names and edits are kept with the runs")
+        raise
 
 
 @app.command()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from typing import Any, TypeVar
 
 from outcrop.engine import Executor, limited_threads, versions
 from outcrop.errors import ClusterError, InputError, OutcropError, SceneError
+from outcrop.interrupts import uncut
 from outcrop.scratch import give_back
 
 R = TypeVar("R")
@@ -115,30 +117,44 @@ def _remote(address: str) -> Iterator[str]:
 def _local(workers: int) -> Iterator[Any]:
     how = _forked()
     import dask
-    from distributed import LocalCluster
 
     import outcrop.pipeline  # noqa: F401 - meanwhile
 
+    with dask.config.set(how):
+        cluster = _started(workers)
+        with cluster:
+            yield cluster
+
+
+@uncut  # half of a cluster can't be closed
+def _started(workers: int) -> Any:
+    from distributed import LocalCluster
+
     start: Any = LocalCluster
-    with dask.config.set(how), start(
+    return start(
         n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
         silence_logs=logging.CRITICAL,
-    ) as cluster:  # fmt: skip
-        yield cluster
+    )  # fmt: skip
 
 
 def _forked() -> dict[str, Any]:
     """Return Dask's settings for workers that share one import, which begins now.
 
     A process of its own imports what mapping takes and is forked for each worker: where that is
-    safe, which is on Linux. Elsewhere each worker imports for itself.
+    safe, which is on Linux. Elsewhere each worker imports for itself. A terminal sends Ctrl-C to
+    all of them: they leave it to us, who end them.
     """
     if sys.platform != "linux":
         return {}
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
     forkserver.set_forkserver_preload(["distributed", "outcrop.applying", "outcrop.sample"])
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()  # which would take the signal up again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return {"distributed.worker.multiprocessing-method": "forkserver"}
 
 

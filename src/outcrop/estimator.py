@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+
+from outcrop.parameters import check_values, parameters_of
 
 #: Rows handed to one BLAS call. Constant, and a multiple of 64, because a row's last bits
 #: can depend on the shape of the matrix that it is multiplied in: with one shape for every
@@ -26,6 +29,22 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     _arrays: ClassVar[tuple[str, ...]] = ()
     _facts: ClassVar[tuple[str, ...]] = ("n_features_in_",)
+    #: Whole numbers among the parameters that may be less than 1, or must be more.
+    _least: ClassVar[Mapping[str, int]] = {}
+
+    def check_parameters(self) -> None:
+        """Refuse parameters of another kind or out of range: before a fit, or for a recipe.
+
+        Raises
+        ------
+        InputError
+        """
+        kind = type(self)
+        check_values(kind, {name: getattr(self, name) for name in parameters_of(kind)})
+        self._check_own()
+
+    def _check_own(self) -> None:
+        """Check what the kind of a parameter does not say."""
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the fitted state.

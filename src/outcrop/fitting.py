@@ -17,10 +17,10 @@ from outcrop.estimator import Estimator
 from outcrop.features.columns import Columns
 from outcrop.front import Front
 from outcrop.model import COMPRESSOR, Model
+from outcrop.parameters import OF_THE_RUN
 from outcrop.preprocess import SCALERS
 from outcrop.products.legend import Legend
 from outcrop.products.numbering import number_units
-from outcrop.recipe_checks import OF_THE_RUN
 from outcrop.reduction import REDUCERS
 from outcrop.registry import Registry
 from outcrop.sample import Sample

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from outcrop import durable
 from outcrop.errors import OutputError
+from outcrop.interrupts import uncut
 
 #: The kinds of folder that Outcrop writes: what marks one, a text that its mark holds, and
 #: what else may lie in it (with what a GIS leaves beside a raster) and be replaced with it.
@@ -79,8 +80,7 @@ def staged(
     try:
         with _claimed(partial, overwrite, resume):
             yield partial
-            _swap_in(partial, out)
-            _tidy(out)
+            _publish(partial, out)
     except OSError as error:
         failure = OutputError(f"{out} cannot be written ({_reason(error)})")
         for note in getattr(error, "__notes__", ()):
@@ -145,6 +145,9 @@ def _claimed(partial: Path, overwrite: bool, resume: bool) -> Iterator[None]:
         durable.replace_text(partial / _PARTIAL_MARK, mark)
         yield
     except BaseException as error:
+        if not partial.exists():
+            error.add_note(f"the result is whole, in {partial.with_suffix('')}")
+            raise
         done, what = _finished(partial)
         if done:
             with suppress(OSError):
@@ -248,6 +251,12 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+@uncut
+def _publish(partial: Path, out: Path) -> None:
+    _swap_in(partial, out)
+    _tidy(out)
 
 
 def _tidy(out: Path) -> None:

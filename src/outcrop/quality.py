@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,10 +90,20 @@ def lowest(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class DecodedSource(PixelwiseSource):
-    """A layer whose numbers say what is wrong with a pixel, read as codes of reasons."""
+    """A layer whose numbers say what is wrong with a pixel, read as codes of reasons.
+
+    ``flags`` are those that are masked, ``others`` what it tells besides.
+    """
 
     base: Source
     flags: tuple[Flag, ...]
+    others: tuple[Flag, ...] = ()
+
+    @classmethod
+    def masking(cls, base: Source, flags: Sequence[Flag], masks: Masks) -> Self:
+        """Take from a layer's flags those that are masked."""
+        wanted = tuple(f for f in flags if f.reason in masks.codes)
+        return cls(base, wanted, tuple(f for f in flags if f not in wanted))
 
     def read(self, window: Window) -> NDArray[np.float32]:
         """Return the codes (1, height, width)."""

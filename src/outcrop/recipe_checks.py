@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import math
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from outcrop import reasons
 from outcrop.errors import InputError, RecipeError, setting, unknown_name
+from outcrop.parameters import check_values, parameters_of
 from outcrop.registry import Registry
 from outcrop.timespan import parse_timespan
 
@@ -16,10 +14,6 @@ if TYPE_CHECKING:
     from outcrop.config import Recipe, Step
 
 DEVICES = ("cpu", "cuda", "mps", "auto")
-#: Parameters of estimators that the run sets for all of them.
-OF_THE_RUN = ("random_state", "device")
-#: Whole numbers of steps that may be less than 1, or must be more.
-LEAST = {"pretrain_epochs": 0, "patience": 0, "n_curve_rows": 2, "n_fit_rows": 2}
 
 
 def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
@@ -50,8 +44,6 @@ def check_recipe(recipe: Recipe, origin: str = "recipe") -> None:
         *(("[[refine]]", FILTERS, s) for s in recipe.refine),
     ):
         _check_step(table, step, f"{origin}: {key} {step.name}")
-    for step in recipe.refine:
-        FILTERS.load(step.name)(**step.params)  # they check what they are given
     run = recipe.run
     if run.device not in DEVICES:
         said = unknown_name("device", run.device, DEVICES)
@@ -147,43 +139,15 @@ def _check_light(recipe: Recipe, origin: str) -> None:
 
 
 def _check_step(table: Registry, step: Step, where: str) -> None:
-    from outcrop.clustering.selection import check_units
-
-    parameters = inspect.signature(table.load(step.name)).parameters
-    known = [p for p in parameters if p not in OF_THE_RUN]
-    for name, value in step.params.items():
+    kind = table.load(step.name)
+    known = parameters_of(kind)
+    for name in step.params:
         if name not in known:
             raise RecipeError(f"{where}: " + unknown_name("parameter", name, known))
-        if name.endswith("_units"):
-            try:
-                _ = (name, value) == ("n_units", "auto") or check_units(name, value)
-            except InputError as error:
-                raise RecipeError(f"{where}: {error}") from None
-        elif rule := _broken_rule(name, value, parameters[name].default):
-            raise RecipeError(f"{where}: {name} = {value!r}; it must be {rule}")
-
-
-def _broken_rule(name: str, value: Any, default: Any) -> str | None:
-    """Return what a parameter must be where it isn't: of its default's kind, and in range."""
-    if name == "n_components" and _is_number(value) and value > 0:
-        return None  # a number of components or a part of the variance: the reducer says
-    least = LEAST.get(name, 1)
-    kind = bool if default is None and isinstance(value, bool) else type(default)
-    holds, rule = {
-        bool: (isinstance(value, bool), "true or false"),
-        float: (_is_number(value) and 0 <= value < math.inf, "a number, 0 or more"),
-        str: (isinstance(value, str), "a text in quotes"),
-        tuple: (
-            isinstance(value, list | tuple) and all(_is_whole(v, 1) for v in value),
-            "a list of whole numbers, each 1 or more",
-        ),
-    }.get(kind, (_is_whole(value, least), f"a whole number, {least} or more"))
-    return None if holds else rule
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    try:
+        check_values(kind, step.params)
+        made = kind(**step.params)  # filters check what they are given
+        if hasattr(made, "check_parameters"):
+            made.check_parameters()
+    except InputError as error:
+        raise RecipeError(f"{where}: {error}") from None

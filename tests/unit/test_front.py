@@ -125,10 +125,15 @@ def test_smoothing_in_blocks():
         np.testing.assert_array_equal(part, whole[top : top + 30, left : left + 30])
 
 
-@pytest.mark.parametrize("params", [{"radius": 0}, {"radius": 2.5}, {"radius": 51},
-                                    {"strength": 0}, {"strength": float("nan")}])  # fmt: skip
-def test_smoothing_out_of_range(params):
-    with pytest.raises(InputError, match="smoothing: "):
+@pytest.mark.parametrize(("params", "says"), [
+    ({"radius": 0}, "radius = 0; it must be a whole number, 1 or more"),
+    ({"radius": 2.5}, "radius = 2.5; it must be a whole number, 1 or more"),
+    ({"radius": 51}, "smoothing: radius is 51; it must be a whole number of pixels from 1 to 50"),
+    ({"strength": 0}, "smoothing: strength is 0; it must be more than 0"),
+    ({"strength": float("nan")}, "strength = nan; it must be a number, 0 or more"),
+])  # fmt: skip
+def test_smoothing_out_of_range(params, says):
+    with pytest.raises(InputError, match=says):
         Bilateral(**params).fit(np.zeros((3, 2)))
 
 
@@ -158,7 +163,7 @@ def test_mnf_without_neighbours_is_pca_of_standardised_columns():
 
 
 def test_mnf_out_of_range():
-    with pytest.raises(InputError, match="n_components is 0"):
+    with pytest.raises(InputError, match="n_components = 0; it must be a whole number, 1"):
         MNF(n_components=0).fit(np.eye(3))
 
 

@@ -274,13 +274,13 @@ def test_layers_may_be_a_list_from_a_recipe():
     ("reducer", "message"),
     [
         (Autoencoder(hidden=()), "give at least one layer"),
-        (Autoencoder(hidden=(4, 0, 4)), "give at least one layer"),
+        (Autoencoder(hidden=(4, 0, 4)), "it must be a list of whole numbers, each 1 or more"),
         (Autoencoder(activation="relu"), "unknown activation 'relu'"),
         (StackedAutoencoder(design="gredy"), "did you mean 'greedy'"),
         (StackedAutoencoder(activation="tan"), "did you mean 'tanh'"),
-        (StackedAutoencoder(n_components=0), "at least one unit"),
+        (StackedAutoencoder(n_components=0), "n_components = 0; it must be a whole number, 1"),
         (StackedAutoencoder(masking=1.0), "masking is 1.0"),
-        (StackedAutoencoder(held_out=-0.1), "held_out is -0.1"),
+        (StackedAutoencoder(held_out=-0.1), "held_out = -0.1; it must be a number, 0 or more"),
     ],
 )
 def test_bad_parameters(reducer, message):

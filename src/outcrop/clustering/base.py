@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -33,6 +33,7 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
     """
 
     _facts: ClassVar[tuple[str, ...]] = ("n_features_in_", "n_units_", "n_iter_", "selection_")
+    _least: ClassVar[Mapping[str, int]] = {"n_curve_rows": 2}
     #: The fitted arrays with one entry a unit along their first axis.
     _by_unit: ClassVar[tuple[str, ...]] = ()
 
@@ -142,19 +143,21 @@ class Clusterer(ClusterMixin, Estimator):  # type: ignore[misc]
     def _assign(self, rows: Rows) -> NDArray[np.int32]:
         return in_batches(self._unit, rows, 0, np.int32)
 
-    def _check(self, rows: Rows) -> int | None:
-        """Return the number of units asked for, None for "auto", once it is possible."""
+    def _check_own(self) -> None:
         if self.n_units != "auto":
-            n_units = selection.check_units("n_units", self.n_units)
-            selection.check_distinct(rows, n_units)
-            return n_units
+            selection.check_units("n_units", self.n_units)
         least = selection.check_units("min_units", self.min_units)
         if selection.check_units("max_units", self.max_units) < least:
             raise InputError(
                 f"max_units is {self.max_units}, less than min_units, {least}; swap the two"
             )
-        selection.check_distinct(rows, least)
-        return None
+
+    def _check(self, rows: Rows) -> int | None:
+        """Return the number of units asked for, None for "auto", once it is possible."""
+        self.check_parameters()
+        asked = None if self.n_units == "auto" else int(self.n_units)
+        selection.check_distinct(rows, asked or self.min_units)
+        return asked
 
     def _select(self, sample: Subsample, rng: np.random.Generator) -> dict[str, Any]:
         selection.check_distinct(sample.rows, self.min_units)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -172,6 +172,7 @@ class StudentMixture(Clusterer):
 
     _by_unit: ClassVar[tuple[str, ...]] = ("weights_", "means_", "factors_")
     _arrays: ClassVar[tuple[str, ...]] = _by_unit
+    _least: ClassVar[Mapping[str, int]] = {"tries": 0, "n_curve_rows": 2, "n_fit_rows": 2}
 
     weights_: Doubles
     means_: Doubles
@@ -214,17 +215,9 @@ class StudentMixture(Clusterer):
         self.random_state = random_state
 
     def _check_own(self) -> None:
-        least = min(self.pooling, self.price, self.dependence, self.continuity)
-        if not self.freedom > 0 or not least >= 0:
-            raise InputError(
-                f"freedom is {self.freedom!r}, pooling {self.pooling!r}, price {self.price!r}, "
-                f"dependence {self.dependence!r} and continuity {self.continuity!r}; they must be "
-                "more than 0, and 0 or more"
-            )
-        if self.n_init < 1 or self.tries < 0:
-            raise InputError(
-                f"n_init is {self.n_init!r} and tries {self.tries!r}; they must be 1 and 0 or more"
-            )
+        super()._check_own()
+        if not self.freedom > 0:
+            raise InputError(f"freedom is {self.freedom!r}; it must be more than 0")
 
     def _train(self, rows: Rows, n_units: int, seed: int, sample: Subsample) -> None:
         self._check_own()

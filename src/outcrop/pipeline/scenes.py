@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from outcrop.config import Recipe
+from outcrop.cover import cover_notes
 from outcrop.describing import reading_notes
 from outcrop.engine import Executor
 from outcrop.errors import SceneError
@@ -78,4 +79,4 @@ def scene_notes(source: Source) -> list[str]:
             f"{source.name} has a single band ({source.bands[0].name}); spectral units need at "
             "least 2, so join band files by commas or check --bands"
         )
-    return notes
+    return notes + cover_notes(source)

@@ -8,7 +8,7 @@ import numpy as np
 
 from outcrop.errors import InputError
 from outcrop.reduction.base import NetworkReducer
-from outcrop.reduction.dense import Floats, autoencoder
+from outcrop.reduction.dense import Floats, autoencoder, check_activations
 
 
 class Autoencoder(NetworkReducer):
@@ -73,14 +73,17 @@ class Autoencoder(NetworkReducer):
         self.whiten = whiten
         self.random_state = random_state
 
+    def _check_own(self) -> None:
+        if not self.hidden:
+            raise InputError(
+                f"hidden is {self.hidden}; give at least one layer of units, as in (6, 4, 2, 4, 6)"
+            )
+        check_activations(self.activation, self.output)
+
     def _fit(self, rows: Floats) -> None:
         from outcrop.nn import small
 
         hidden = list(self.hidden)
-        if not hidden or min(hidden) < 1:
-            raise InputError(
-                f"hidden is {self.hidden}; give at least one layer of units, as in (6, 4, 2, 4, 6)"
-            )
         net = autoencoder(rows.shape[1], hidden, self.activation, self.output)
         weights, self.history_ = small.train(
             rows,

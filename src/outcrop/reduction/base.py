@@ -39,6 +39,7 @@ class Reducer(TransformerMixin, Estimator):  # type: ignore[misc]
         y : None
             Ignored; reducers with side information take it here.
         """
+        self.check_parameters()
         self._fit(validate_data(self, X, dtype=np.float32, order="C", ensure_min_samples=2))
         return self
 

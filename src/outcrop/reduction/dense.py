@@ -102,10 +102,14 @@ class Dense:
         return cls(facts["widths"], facts["activations"])
 
 
-def autoencoder(n_columns: int, hidden: Sequence[int], activation: str, output: str) -> Dense:
-    """Return the network from the columns through hidden layers back to the columns."""
-    for name in (activation, output):
+def check_activations(*names: str) -> None:
+    """Refuse an activation that is none of `ACTIVATIONS`."""
+    for name in names:
         if name not in ACTIVATIONS:
             raise InputError(unknown_name("activation", name, ACTIVATIONS))
+
+
+def autoencoder(n_columns: int, hidden: Sequence[int], activation: str, output: str) -> Dense:
+    """Return the network from the columns through hidden layers back to the columns."""
     widths = [n_columns, *(int(width) for width in hidden), n_columns]
     return Dense(widths, [activation] * len(hidden) + [output])

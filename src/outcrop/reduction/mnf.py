@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
-from outcrop.errors import InputError
 from outcrop.noise import noise_covariance, noise_whitening
 from outcrop.reduction.base import Reducer, deviations, principal_axes
 from outcrop.reduction.dense import Floats
@@ -71,6 +70,7 @@ class MNF(Reducer):
         neighbours : ndarray of shape (n, columns), optional
             A neighbouring pixel of each row, NaN where it has none.
         """
+        self.check_parameters()
         rows = validate_data(self, X, dtype=np.float32, order="C", ensure_min_samples=2)
         white = noise_whitening(noise_covariance(rows, neighbours))
         # In float64: the noise of one band may be a thousandth of another's.
@@ -87,8 +87,6 @@ class MNF(Reducer):
     def _count(self, ratios: NDArray[np.float64]) -> int:
         if self.n_components is None:
             return min(len(ratios), max(2, int((ratios > self.threshold).sum())))
-        if self.n_components < 1:
-            raise InputError(f"n_components is {self.n_components}; it must be 1 or more")
         return min(int(self.n_components), len(ratios))
 
     def _code(self, batch: Floats) -> Floats:

@@ -57,14 +57,16 @@ class PCA(Reducer):
         self.explained_variance_ = variances[:n]
         self.explained_variance_ratio_ = ratios[:n]
 
+    def _check_own(self) -> None:
+        if isinstance(self.n_components, float) and not 0 < self.n_components <= 1:
+            raise InputError(
+                f"n_components is {self.n_components}; as a part of the variance it must be over 0 "
+                "and at most 1 (a number of components is written without a decimal point)"
+            )
+
     def _count(self, ratios: NDArray[np.float64]) -> int:
         wanted = self.n_components
         if isinstance(wanted, float):
-            if not 0 < wanted <= 1:
-                raise InputError(
-                    f"n_components is {wanted}; as a part of the variance it must be over 0 and "
-                    "at most 1 (a number of components is written without a decimal point)"
-                )
             # The tolerance is for sums such as 0.7 + 0.2 that fall short by rounding.
             reached = np.flatnonzero(np.cumsum(ratios) >= wanted - 1e-12)
             return int(reached[0]) + 1 if len(reached) else 1

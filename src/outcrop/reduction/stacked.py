@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from outcrop.errors import InputError, unknown_name
 from outcrop.estimator import in_batches
 from outcrop.reduction.base import NetworkReducer
-from outcrop.reduction.dense import ACTIVATIONS, Dense, Floats, autoencoder
+from outcrop.reduction.dense import Dense, Floats, autoencoder, check_activations
 
 DESIGNS = ("greedy", "nagar2024")
 
@@ -137,8 +138,6 @@ class StackedAutoencoder(NetworkReducer):
         self.random_state = random_state
 
     def _fit(self, rows: Floats) -> None:
-        if self.design not in DESIGNS:
-            raise InputError(unknown_name("design", self.design, DESIGNS))
         greedy = self.design == "greedy"
         rng = np.random.default_rng(self.random_state)
         trained = self._fit_greedy(rows, rng) if greedy else self._fit_nagar2024(rows, rng)
@@ -147,7 +146,6 @@ class StackedAutoencoder(NetworkReducer):
     def _fit_greedy(self, rows: Floats, rng: np.random.Generator) -> list[tuple[Dense, Floats]]:
         from outcrop.nn import greedy
 
-        self._check_greedy()
         self.input_mean_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         centred = rows - self.input_mean_
         spread = np.sqrt(np.square(centred, dtype=np.float64).mean())
@@ -172,14 +170,12 @@ class StackedAutoencoder(NetworkReducer):
         )
         return [(Dense(widths, [self.activation] * len(self.layers) + ["linear"]), weights)]
 
-    def _check_greedy(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise InputError(unknown_name("activation", self.activation, ACTIVATIONS))
-        if min([self.n_components, *self.layers]) < 1:
-            raise InputError(
-                f"layers are {self.layers} with a code of {self.n_components}; "
-                "each must have at least one unit"
-            )
+    _least: ClassVar[Mapping[str, int]] = {"pretrain_epochs": 0, "patience": 0}
+
+    def _check_own(self) -> None:
+        if self.design not in DESIGNS:
+            raise InputError(unknown_name("design", self.design, DESIGNS))
+        check_activations(self.activation)
         if self.largest_batch is not None and self.largest_batch < self.batch_size:
             raise InputError(
                 f"largest_batch is {self.largest_batch} and batch_size {self.batch_size}; it must "

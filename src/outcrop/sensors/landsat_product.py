@@ -216,12 +216,11 @@ class _Product:
     def quality(
         self, rasters: Sequence[RasterFile], bands: Sequence[Band], masks: Masks
     ) -> tuple[list[DecodedSource], list[str]]:
-        """Return the quality layers, each with only the flags that the masks ask for."""
+        """Return the quality layers, each masking by the flags that are asked for."""
         layers: list[DecodedSource] = []
         notes: list[str] = []
         told: set[int] = set()
         for keys, flags, cost in bits.layers(self.mtl, [b.name for b in bands]):
-            wanted = tuple(f for f in flags if f.reason in masks.codes)
             name = next((v for k in keys if (v := self.mtl.get(k, *_CONTENTS))), None)
             member = self.container.member(self.metadata, name) if name else None
             if member is None:
@@ -232,7 +231,7 @@ class _Product:
             require_one_grid([rasters[0], raster])
             file = BandFile(raster.bands[0].path, 1)
             source = RasterSource(member, raster.grid, (Band(member),), (file,), raster.striped)
-            layers.append(DecodedSource(source, wanted))
+            layers.append(DecodedSource.masking(source, flags, masks))
         return layers, [*notes, *untold(masks, told)]
 
 

@@ -181,13 +181,14 @@ def _resolution(options: Input) -> float:
 def _quality(
     product: _Product, level: str, grid: GeoBox, masks: Masks
 ) -> tuple[tuple[Source, ...], list[str]]:
-    """Return the quality layers on the grid, each with only the flags that the masks ask for."""
+    """Return the quality layers on the grid, each masking by the flags asked for."""
     found = list(_scl(product) if level == "L2A" else _classi(product))
     layers: list[Source] = [
         regrid(
-            DecodedSource(
+            DecodedSource.masking(
                 open_layer(product.container, member, Band(member), BandFile("", index)),
-                tuple(f for f in flags if f.reason in masks.codes),
+                flags,
+                masks,
             ),
             grid,
             "reasons",

@@ -68,6 +68,15 @@ class Bilateral(Estimator):
         self.radius = radius
         self.strength = strength
 
+    def _check_own(self) -> None:
+        if self.radius > LARGEST:
+            raise InputError(
+                f"smoothing: radius is {self.radius!r}; it must be a whole number of pixels "
+                f"from 1 to {LARGEST}"
+            )
+        if not self.strength > 0:
+            raise InputError(f"smoothing: strength is {self.strength!r}; it must be more than 0")
+
     @property
     def halo(self) -> int:
         """Pixels of context on each side: the window's, and those of its outermost means."""
@@ -95,14 +104,7 @@ class Bilateral(Estimator):
         InputError
             If a parameter is out of range.
         """
-        whole = isinstance(self.radius, (int, np.integer)) and not isinstance(self.radius, bool)
-        if not whole or not 1 <= self.radius <= LARGEST:
-            raise InputError(
-                f"smoothing: radius is {self.radius!r}; it must be a whole number of pixels "
-                f"from 1 to {LARGEST}"
-            )
-        if not self.strength > 0:
-            raise InputError(f"smoothing: strength is {self.strength!r}; it must be more than 0")
+        self.check_parameters()
         rows = validate_data(self, X, dtype=np.float32)
         self.whitening_ = noise_whitening(noise_covariance(rows, neighbours)).astype(np.float32)
         return self

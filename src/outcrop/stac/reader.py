@@ -96,9 +96,7 @@ def open_item(item: Document, options: Input, masks: Masks) -> QualitySource:
     grid = scene.grid(own)
     layers = list(scene.layers(masks, [band.name for _, band in chosen]))
     flags = {f.reason for layer in layers for f in layer.flags}
-    kept = [
-        replace(la, flags=tuple(f for f in la.flags if f.reason in masks.codes)) for la in layers
-    ]
+    kept = [DecodedSource.masking(layer.base, layer.flags, masks) for layer in layers]
     return QualitySource(
         base=_stacked(item.name, [regrid(s, grid) for s in own]),
         layers=tuple(regrid(layer, grid, "reasons") for layer in kept),
