@@ -7,7 +7,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from outcrop.clustering.selection import STRIPS, Subsample
-from outcrop.clustering.student import StudentMixture, _laid_out
+from outcrop.clustering.student import StudentMixture
+from outcrop.clustering.t_mixture import TMixture, _expected, _laid_out
 from outcrop.engine import limited_threads
 from outcrop.errors import InputError
 
@@ -102,23 +103,22 @@ def test_the_compiled_step_is_the_plain_one(columns, freedom):
     rng = np.random.default_rng()
     units, n = 5, int(rng.integers(40, 1500))
     rows = rng.normal(size=(n, columns)) + rng.integers(3, size=(n, 1)) * 3.0
-    model = StudentMixture(units, freedom=freedom)
-    model.means_ = rng.normal(size=(units, columns)).astype(np.float32).astype(np.float64)
-    model.weights_ = rng.dirichlet(np.ones(units))
+    means = rng.normal(size=(units, columns)).astype(np.float32).astype(np.float64)
+    weights = rng.dirichlet(np.ones(units))
     spread = rng.normal(size=(units, columns, columns)) * 0.2 + np.eye(columns)
-    model.factors_ = np.linalg.inv(np.linalg.cholesky(spread @ spread.transpose(0, 2, 1)))
-    model.factors_ = model.factors_.transpose(0, 2, 1)
+    factors = np.linalg.inv(np.linalg.cholesky(spread @ spread.transpose(0, 2, 1)))
+    mixture = TMixture(weights, means, factors.transpose(0, 2, 1), freedom)
 
-    log, apart = model._joint(rows)
+    log, apart = mixture.joint(rows)
     shares = np.exp(log - logsumexp(log, axis=1, keepdims=True))
     pulls = shares * (freedom + columns) / (freedom + apart)
-    away = rows[:, None] - model.means_
+    away = rows[:, None] - means
     first, second = np.triu_indices(columns)
     products = np.concatenate(
         [away[..., first] * away[..., second], away, np.ones((n, units, 1))], axis=2
     )
 
-    likelihood, sums = model._expect(_laid_out(rows, 1e-6))
+    likelihood, sums = _expected(mixture, _laid_out(rows, 1e-6))
     assert likelihood == pytest.approx(logsumexp(log, axis=1).mean(), abs=1e-4)
     np.testing.assert_allclose(sums.sizes, shares.sum(axis=0), rtol=1e-4, atol=1e-3)
     expected = np.einsum("nk,nkp->kp", pulls, products)
@@ -137,7 +137,7 @@ def test_numbers_compared_side_by_side_are_the_same():
 
 def test_a_unit_costs_more_where_there_are_few_rows():
     model = StudentMixture(2, random_state=0).fit(sheets(200)[0])
-    assert model._priced(100) == pytest.approx(2 * (0.01 * 2 + 10 * 6 / 100))
+    assert model._priced(model._mixture, 100) == pytest.approx(2 * (0.01 * 2 + 10 * 6 / 100))
 
 
 def test_the_curve_of_likelihood_does_not_fall():
