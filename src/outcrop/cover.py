@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from outcrop.engine import TILE, cut
+from outcrop.engine import TILE, cut, some_of
 from outcrop.quality import DecodedSource, QualitySource
 from outcrop.reasons import CLEAR, REASONS, SNOW, WATER
 from outcrop.source import Source, leaves, read_reasons, replaced
@@ -36,11 +36,9 @@ def cover_shares(source: Source) -> dict[str, float]:
     if telling is source:
         return {}
     covers = [r for r in COVERS if r.name not in _masked(source)]
-    blocks = cut(source.grid.shape, TILE)
-    chosen = np.random.default_rng(0xC0FE).permutation(len(blocks))[:TILES]
     counts = np.zeros(256, np.int64)
-    for i in sorted(chosen):
-        counts += np.bincount(read_reasons(telling, blocks[i].core)[1].ravel(), minlength=256)
+    for block in some_of(cut(source.grid.shape, TILE), TILES, 0xC0FE):
+        counts += np.bincount(read_reasons(telling, block.core)[1].ravel(), minlength=256)
     mapped = counts[[CLEAR, *(r.code for r in covers)]].sum()
     return {r.name: float(counts[r.code] / mapped) for r in covers if counts[r.code]}
 

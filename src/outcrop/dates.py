@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.engine import TILE, cut
+from outcrop.engine import TILE, cut, some_of
 from outcrop.mosaic import MaskedSource, MosaicSource, offsets_of, overlap
 from outcrop.reasons import CLEAR, CODES, FILL, OUTSIDE, SWITCHES
 from outcrop.source import Source, Window, has_reasons, leaves, read_reasons
@@ -84,10 +84,9 @@ def _counted(mosaic: MosaicSource, area: MaskedSource | None) -> NDArray[np.int6
     """Count the observations of a mosaic, or of the part of it within an area."""
     row, col = offsets_of([mosaic, area])[1] if area else (0, 0)
     blocks = cut((area or mosaic).grid.shape, TILE)
-    chosen = sorted(np.random.default_rng(0xDA7E).permutation(len(blocks))[:TILES])
     total = np.zeros((len(SWITCHES), _COLUMNS), np.int64)
-    for i in chosen:
-        core = blocks[i].core
+    for block in some_of(blocks, TILES, 0xDA7E):
+        core = block.core
         window = core.shifted(row, col)
         codes = [c for part in _parts(mosaic) if (c := part.codes(window)) is not None]
         if area is not None:

@@ -137,6 +137,11 @@ def cut(
     return [Block(i, core, core.grown(halo, (height, width))) for i, core in enumerate(cores)]
 
 
+def some_of(blocks: Sequence[Block], most: int, seed: int) -> list[Block]:
+    """Return so many blocks at most, from all over the grid and in their order, fixed by a seed."""
+    return [blocks[i] for i in sorted(np.random.default_rng(seed).permutation(len(blocks))[:most])]
+
+
 def in_stripes(blocks: Sequence[Block], bands: int) -> list[Block]:
     """Order blocks for their neighbours to be read while `outcrop.tiles` remembers them.
 

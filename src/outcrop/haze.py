@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.engine import TILE, Block, cut, run
+from outcrop.engine import TILE, Block, cut, run, some_of
 from outcrop.errors import SceneError
 from outcrop.quality import QualitySource
 from outcrop.sensors.base import Band
@@ -159,8 +159,7 @@ def darkest(source: Source) -> NDArray[np.float64]:
         counts[:] += part
 
     blocks = cut(source.grid.shape, TILE, striped=source.striped)
-    chosen = sorted(np.random.default_rng(0xDA2C).permutation(len(blocks))[:TILES])
-    run(source, _histogram, sink, blocks=[blocks[i] for i in chosen])
+    run(source, _histogram, sink, blocks=some_of(blocks, TILES, 0xDA2C))
     total = counts.sum(axis=1)
     rank = np.maximum(LEAST, np.ceil(DARKEST * total))
     place = (np.cumsum(counts, axis=1) >= rank[:, None]).argmax(axis=1)
