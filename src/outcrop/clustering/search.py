@@ -101,7 +101,7 @@ class Search:
 
 def told(mixture: TMixture, pairs: Pairs, units: Units) -> float:
     """Return what the units of a sample's rows tell of the ground some way off, in nats."""
-    return shared_information(units[pairs.own], mixture.seen(pairs.others)[0])
+    return shared_information(units[pairs.own], mixture.units(pairs.others))
 
 
 def _worth_most(ends: Iterable[End]) -> End:

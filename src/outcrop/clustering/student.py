@@ -183,7 +183,7 @@ class StudentMixture(Clusterer):
         if distinct_rows(sample.rows, n_units) < n_units:
             labels = lloyd(rows, n_units, seed, n_init=self.n_init).labels_
         else:
-            units, _ = search.found(sample, n_units, seed).seen(rows)
+            units = search.found(sample, n_units, seed).units(rows)
             labels = search.filled(rows, units, n_units)
         self._keep(climb(rows, labels, n_units, search.climb))
 

@@ -110,6 +110,10 @@ class TMixture:
             self._levels.astype(np.float32),
         )
 
+    def units(self, rows: Rows) -> Units:
+        """Return the units of rows (n, d), as `units_of` does."""
+        return np.asarray(self.units_of(rows.T[:, None], None)[0], np.int32)
+
     def densities(self, rows: Rows) -> tuple[Rows, Units]:
         """Return log densities (k, n) but for a constant, and units (n,), as `units_of` does."""
         joint = np.empty((len(self.means), 1, len(rows)), np.float32)
@@ -125,8 +129,7 @@ class TMixture:
 
     def halvings(self, rows: Rows, most: int) -> list[Units]:
         """Return units of rows with one of the widest for their shape halved, each in its turn."""
-        units, _ = self.seen(rows)
-        halved = []
+        units, halved = self.units(rows), []
         for half in halves(rows, units, self.factors)[:most]:
             halved.append(units.copy())
             halved[-1][half.rows] = len(self.means)
