@@ -38,7 +38,7 @@ class End(NamedTuple):
 class Search:
     """What is looked for, and for how long; see `StudentMixture` for the numbers."""
 
-    climb: Climb
+    how: Climb
     n_init: int
     tries: int
     continuity: float
@@ -64,7 +64,7 @@ class Search:
         """Return units of rows, the widest halved until none of those asked for is empty."""
         found, labels = np.unique(labels, return_inverse=True)
         for fewer in range(len(found), n_units):
-            labels = climb(rows, labels, fewer, self.climb).mixture.halvings(rows, 1)[0]
+            labels = climb(rows, labels, fewer, self.how).mixture.halvings(rows, 1)[0]
         return labels
 
     def _searched(self, sample: Subsample, best: End) -> End:
@@ -77,7 +77,7 @@ class Search:
                 break
             tried += len(batch)
             found = self._best(sample, batch, n_units)
-            if found.worth > best.worth + self.climb.tol:
+            if found.worth > best.worth + self.how.tol:
                 best, moves, in_vain = found, found.mixture.exchanges(rows), 0
             else:
                 in_vain += 1
@@ -85,7 +85,7 @@ class Search:
 
     def _best(self, part: Subsample | Part, starts: Iterable[NDArray[Any]], n_units: int) -> End:
         """Return the end worth most of those that starts, units of the rows, climb to."""
-        climbed = (climb(part.rows, start, n_units, self.climb) for start in starts)
+        climbed = (climb(part.rows, start, n_units, self.how) for start in starts)
         return _worth_most(End(self._worth(one.mixture, part), one) for one in climbed)
 
     def _worth(self, mixture: TMixture, part: Subsample | Part) -> float:

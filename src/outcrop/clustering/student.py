@@ -122,7 +122,7 @@ class StudentMixture(Clusterer):
 
     _by_unit: ClassVar[tuple[str, ...]] = ("weights_", "means_", "factors_")
     _arrays: ClassVar[tuple[str, ...]] = _by_unit
-    _least: ClassVar[Mapping[str, int]] = {"tries": 0, "n_curve_rows": 2, "n_fit_rows": 2}
+    _least: ClassVar[Mapping[str, int]] = {**Clusterer._least, "tries": 0, "n_fit_rows": 2}
 
     weights_: Doubles
     means_: Doubles
@@ -185,13 +185,8 @@ class StudentMixture(Clusterer):
         else:
             units = search.found(sample, n_units, seed).units(rows)
             labels = search.filled(rows, units, n_units)
-        self._keep(climb(rows, labels, n_units, search.climb))
-
-    def _keep(self, climbed: Climbed) -> None:
-        mixture, self.start_centers_, self.n_iter_ = climbed
-        self.weights_, self.means_, self.factors_ = (
-            mixture.weights, mixture.means, mixture.factors
-        )  # fmt: skip
+        found, self.start_centers_, self.n_iter_ = climb(rows, labels, n_units, search.how)
+        self.weights_, self.means_, self.factors_ = found.weights, found.means, found.factors
 
     def planes(self, planes: Rows, evidence: Rows | None = None) -> NDArray[np.uint8]:
         """Return the 0-based units of features (columns, y, x), in float32 and fast.

@@ -101,6 +101,8 @@ class StackedAutoencoder(NetworkReducer):
     For the other fitted attributes see `NetworkReducer`.
     """
 
+    _least: ClassVar[Mapping[str, int]] = {"pretrain_epochs": 0, "patience": 0}
+
     def __init__(
         self,
         design: str = "greedy",
@@ -169,8 +171,6 @@ class StackedAutoencoder(NetworkReducer):
             device=self.device,
         )
         return [(Dense(widths, [self.activation] * len(self.layers) + ["linear"]), weights)]
-
-    _least: ClassVar[Mapping[str, int]] = {"pretrain_epochs": 0, "patience": 0}
 
     def _check_own(self) -> None:
         if self.design not in DESIGNS:
